@@ -1,0 +1,38 @@
+"""What the policy reads of a request: the only inputs that the edge may turn into facts.
+
+Compiled from the policy beside the tables, so that parsing, the Envoy configuration (which headers and attributes are
+sent at all) and the decision agree on one list.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from extproc.core.ids import DataClass, TenantId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The inputs of one policy. Header names are lower case; a None means that the policy does not read it.
+
+    `trusted_hops` is the operator's declaration of the edge: 0 when clients connect directly, else the number of
+    proxies of the operator's own in front, each of which appends to `x-forwarded-for`.
+
+    `tenant_by_claim[claim][value]` binds a verified token to its tenant. `anonymous_tenant` takes requests that present
+    no verified token at all; None refuses them.
+    """
+
+    trusted_hops: int = 0
+    geoip: bool = False
+    residency_claim: str | None = None
+    jurisdiction_header: str | None = None
+    class_header: str | None = None
+    classes: frozenset[DataClass] = frozenset()
+    tenant_by_claim: Mapping[str, Mapping[str, TenantId]] = MappingProxyType({})
+    anonymous_tenant: TenantId | None = None
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The request headers that the policy reads, sorted: Envoy is told to send these and no others."""
+        named = {self.jurisdiction_header, self.class_header} - {None}
+        return tuple(sorted(name for name in named if name is not None))

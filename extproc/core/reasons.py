@@ -1,0 +1,77 @@
+"""Why a request was refused and why a region was excluded: the closed sets of reason codes.
+
+The codes are part of the record format and of the answers to clients. What HTTP status a refusal becomes is the
+wire's business (:mod:`extproc.wire.refusals`).
+"""
+
+from enum import StrEnum
+
+
+class Fault(StrEnum):
+    """What the edge found wrong with a request before anything could be decided."""
+
+    MALFORMED_REQUEST = "malformed_request"
+    """Not a request that Envoy would send: no headers, no method or path, or bytes that do not parse."""
+
+    MALFORMED_DECLARATION = "malformed_declaration"
+    """A declared header or a verified claim holds something that is not a value of its vocabulary."""
+
+    CONFLICTING_DECLARATIONS = "conflicting_declarations"
+    """One declared header arrived with two different values."""
+
+
+class Refusal(StrEnum):
+    """Why a request goes nowhere."""
+
+    MALFORMED_REQUEST = "malformed_request"
+    MALFORMED_DECLARATION = "malformed_declaration"
+    CONFLICTING_DECLARATIONS = "conflicting_declarations"
+
+    CONFLICTING_SIGNALS = "conflicting_signals"
+    """Signals name different jurisdictions and the policy says to refuse then (`conflict: deny`)."""
+
+    POLICY_NOT_IN_FORCE = "policy_not_in_force"
+    """The policy has no rules for the time of the request."""
+
+    UNKNOWN_TENANT = "unknown_tenant"
+    UNKNOWN_MODEL = "unknown_model"
+
+    UNKNOWN_CLASS = "unknown_class"
+    """A data class was declared that the policy does not have."""
+
+    UNKNOWN_JURISDICTION = "unknown_jurisdiction"
+    """No authenticated signal says whose law claims the data."""
+
+    UNGOVERNED_JURISDICTION = "ungoverned_jurisdiction"
+    """No regime of the policy governs this jurisdiction and class: undefined, so refused."""
+
+    NO_PERMITTED_REGION = "no_permitted_region"
+    """Tier 1 left nothing."""
+
+    NO_SERVING_REGION = "no_serving_region"
+    """Regions are permitted, but none of them can serve now. Never widened."""
+
+    LOG_UNAVAILABLE = "log_unavailable"
+    """The decision could not be recorded as durably as the mode promises, so it was not released."""
+
+    SHUTTING_DOWN = "shutting_down"
+    """The sidecar no longer takes decisions."""
+
+
+class Exclusion(StrEnum):
+    """Why tier 1 removed a region."""
+
+    NO_PERMIT = "no_permit"
+    """A regime that applies has no permit that covers the region and is enabled and in force."""
+
+    CLASS_RULE = "class_rule"
+    """A permit would cover the region, but the regime's rule for the data class does not list it."""
+
+    TENANT = "tenant"
+    """The tenant's own list does not hold the region."""
+
+    MODEL = "model"
+    """The region is not approved to serve the model."""
+
+    SUSPENDED = "suspended"
+    """A legal override suspends the region."""

@@ -1,0 +1,66 @@
+"""Tier 2: which of the permitted regions serves the request best now.
+
+Chooses only among the bits that tier 1 set; whatever is down, it never adds one. Time is a value, so a choice can be
+replayed from its recorded estimates.
+"""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Final
+
+from extproc.core.health import HealthState, RegionHealth
+from extproc.core.ids import RegionId, RegionMask
+from extproc.core.tables import Region
+
+_RANK: Final = {HealthState.UP: 0, HealthState.UNKNOWN: 1, HealthState.DOWN: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What tier 2 believed of one permitted region; times in seconds.
+
+    `latency_s` is the measured latency, else the declared round trip, else None. `age_s` is None where nothing
+    was ever observed.
+    """
+
+    region: RegionId
+    state: HealthState
+    latency_s: float | None
+    age_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The ordered plan, empty when no permitted region can serve, and the estimates that led to it."""
+
+    plan: tuple[int, ...]
+    """Indices into the policy's catalogue: the primary, then its fallbacks."""
+    estimates: tuple[Estimate, ...]
+
+
+def choose(
+    *,
+    permitted: RegionMask,
+    regions: tuple[Region, ...],
+    health: tuple[RegionHealth, ...],
+    plan_length: int,
+    now_s: float,
+) -> Choice:
+    """Order the permitted regions by state, then by expected latency, then by name, and take the first few.
+
+    A region that is down is never named: Envoy would only waste the request's one retry on it.
+    """
+    ranked: list[tuple[int, float, RegionId, int]] = []
+    estimates: list[Estimate] = []
+    for i, region in enumerate(regions):
+        if not permitted >> i & 1:
+            continue
+        seen = health[i]
+        state = seen.state_at(now_s)
+        latency_s = seen.latency_s if seen.latency_s is not None else region.rtt_s
+        age_s = now_s - seen.observed_at_s if seen.observed_at_s else None
+        estimates.append(Estimate(region=region.id, state=state, latency_s=latency_s, age_s=age_s))
+        if state is not HealthState.DOWN:
+            ranked.append((_RANK[state], inf if latency_s is None else latency_s, region.id, i))
+    ranked.sort()
+    return Choice(plan=tuple(rank[3] for rank in ranked[:plan_length]), estimates=tuple(estimates))

@@ -1,0 +1,35 @@
+"""Every header, metadata, attribute and service name that Situs and Envoy share, in one place.
+
+The renderer writes them into Envoy's configuration and the wire reads them back, so each stands here once.
+"""
+
+from typing import Final
+
+# Headers. Envoy strips every `x-situs-*` that a client sends before any filter runs, so those that arrive were
+# written by us.
+HEADER_PREFIX: Final = "x-situs-"
+ROUTE_HEADER: Final = "x-situs-route"
+"""Names the plan's cluster; the route's `cluster_header`."""
+DECISION_HEADER: Final = "x-situs-decision"
+"""The decision id; logged by Envoy for each attempt and logged by the cell."""
+REFUSAL_CONTENT_TYPE: Final = "application/problem+json"  # RFC 9457
+
+# Attributes and metadata that Envoy sends with a request.
+SOURCE_ADDRESS: Final = "source.address"
+"""ENVOY: the client's address as the connection manager's edge settings determine it, with a port."""
+ATTRIBUTES_NAMESPACE: Final = "envoy.filters.http.ext_proc"
+JWT_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
+JWT_PAYLOAD: Final = "situs_token"
+"""Key in the namespace above under which jwt_authn puts the payload of a verified token."""
+METADATA_NAMESPACE: Final = "situs"
+"""Dynamic metadata that we return with each decision."""
+METADATA_DECISION: Final = "decision"
+
+# Services and logs.
+EXT_PROC_SERVICE: Final = "envoy.service.ext_proc.v3.ExternalProcessor"
+ACCESS_LOG_SERVICE: Final = "envoy.service.accesslog.v3.AccessLogService"
+SIDECAR_CLUSTER: Final = "situs_sidecar"
+REQUEST_LOG: Final = "situs_request"
+"""`log_name` of the entry that Envoy writes when a request ends."""
+ATTEMPT_LOG: Final = "situs_attempt"
+"""`log_name` of the entry that Envoy's router writes for each upstream attempt."""
