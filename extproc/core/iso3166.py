@@ -1,18 +1,17 @@
 """The country codes that exist, and the form of the codes inside a country.
 
-Owns the set of officially assigned alpha-2 codes and the two questions asked of it. Knows nothing of law: which
-countries form a jurisdiction, and under which regime, is the policy's. Of ISO 3166-2 it knows the form alone, because
-subdivisions change yearly and a stale list would refuse real ones.
+Owns the set of officially assigned alpha-2 codes and the two questions asked of it. Knows nothing of law:
+which countries share a regime is the policy's. Of ISO 3166-2 it knows the form alone, because subdivisions
+change yearly and a stale list would refuse real ones.
 
-SPEC: ISO 3166-1:2020 alpha-2, the 249 officially assigned codes; ISO 3166-2:2020 section 5.2 for the form. Codes that
-are reserved or left to users are not countries here: EU, UK, XK, AP, A1, A2, T1, ZZ.
+SPEC: ISO 3166-1 alpha-2, the 249 officially assigned codes; ISO 3166-2 for the form of a subdivision's code.
+Codes that are reserved or left to users are not countries here: EU, UK, XK, AP, A1, A2, T1, ZZ.
 """
 
 import re
 from typing import Final
 
-COUNTRIES: Final = frozenset(
-    """
+_ASSIGNED: Final = """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ
     BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ
     CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ
@@ -38,12 +37,13 @@ COUNTRIES: Final = frozenset(
     WF WS
     YE YT
     ZA ZM ZW
-    """.split()
-)
+"""
+
+COUNTRIES: Final = frozenset(_ASSIGNED.split())
 """Every officially assigned ISO 3166-1 alpha-2 code, in upper case."""
 
-# SPEC: ISO 3166-2 writes one to three letters or digits after the alpha-2 code and a hyphen. `[A-Z0-9]` and not `\w`,
-# which would also take letters and digits of other scripts.
+# SPEC: ISO 3166-2 writes one to three letters or digits after the alpha-2 code and a hyphen. `[A-Z0-9]` and
+# not `\w`, which would also take letters and digits of other scripts.
 _SUBDIVISION: Final = re.compile(r"([A-Z]{2})-[A-Z0-9]{1,3}")
 
 

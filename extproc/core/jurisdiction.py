@@ -29,8 +29,8 @@ class Undecided(Exception):  # noqa: N818 - not an error of the program: the ans
 class RegionVerdict:
     """Tier 1's answer for one region.
 
-    `permits` are the permits that cover it, one per regime that governs the request. `exclusion` is None if and only if the
-    region is permitted; `excluded_by` names the regime or the override that removed it.
+    `permits` are the permits that cover it, one per regime that governs the request. `exclusion` is None if and only
+    if the region is permitted; `excluded_by` names the regime or the override that removed it.
     """
 
     region: RegionId

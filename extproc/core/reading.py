@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from extproc.core.ids import DataClass, TenantId
+from extproc.core.ids import DataClass, ModelId, TenantId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,8 @@ class Reading:
     proxies of the operator's own in front, each of which appends to `x-forwarded-for`.
 
     `tenant_by_claim[claim][value]` binds a verified token to its tenant. `anonymous_tenant` takes requests that present
-    no verified token at all; None refuses them.
+    no verified token at all; None refuses them. `classes` and `models` are the vocabularies: a value outside them was
+    chosen by a client and must reach neither a decision nor a record.
     """
 
     trusted_hops: int = 0
@@ -28,6 +29,7 @@ class Reading:
     jurisdiction_header: str | None = None
     class_header: str | None = None
     classes: frozenset[DataClass] = frozenset()
+    models: frozenset[ModelId] = frozenset()
     tenant_by_claim: Mapping[str, Mapping[str, TenantId]] = MappingProxyType({})
     anonymous_tenant: TenantId | None = None
 

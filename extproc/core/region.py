@@ -19,8 +19,8 @@ _RANK: Final = {HealthState.UP: 0, HealthState.UNKNOWN: 1, HealthState.DOWN: 2}
 class Estimate:
     """What tier 2 believed of one permitted region; times in seconds.
 
-    `latency_s` is the measured latency, else the declared round trip, else None. `age_s` is None where nothing
-    was ever observed.
+    `latency_s` is the measured latency, but not less than the declared round trip, which is a floor that physics sets;
+    None where neither is known. `age_s` is None where nothing was ever observed.
     """
 
     region: RegionId
@@ -57,7 +57,8 @@ def choose(
             continue
         seen = health[i]
         state = seen.state_at(now_s)
-        latency_s = seen.latency_s if seen.latency_s is not None else region.rtt_s
+        known = [latency for latency in (seen.latency_s, region.rtt_s) if latency is not None]
+        latency_s = max(known, default=None)
         age_s = now_s - seen.observed_at_s if seen.observed_at_s else None
         estimates.append(Estimate(region=region.id, state=state, latency_s=latency_s, age_s=age_s))
         if state is not HealthState.DOWN:

@@ -54,7 +54,7 @@ class ConflictMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """One entry of the region catalogue. `rtt_s` is a declared round trip, used until one is measured."""
+    """One entry of the region catalogue. `rtt_s` is a declared round trip in seconds, the least that is expected."""
 
     id: RegionId
     country: Country

@@ -1,0 +1,57 @@
+"""The command `situs`: one parser, one module for each group of commands."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from textwrap import dedent
+from typing import NoReturn
+
+from extproc.cli import audit, demo, mesh, overrides, policy, serve
+
+_EPILOG = dedent(
+    """\
+    The usual order of things:
+      situs demo                                     see it work, end to end, on this machine
+      situs policy show policy.yaml                  check a policy and see what it permits
+      situs mesh render --for envoy --policy policy.yaml --mesh mesh.yaml --output envoy.yaml
+      situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --log /var/lib/situs
+      situs suspend me-dxb --overrides overrides.yaml --reason "court order 12" --until 2027-01-01 \\
+          --approved-by "A. Counsel" --approved-by "B. Officer"
+      situs audit verify /var/lib/situs              what an auditor runs, offline
+
+    Exit codes, the same for all commands: 0 done, 1 wrong usage, 78 a configuration that cannot be used.
+    Commands that have more say so in their own --help.
+    """
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that exits with 1 on wrong usage, because 2 means "integrity" to an auditor."""
+
+    def error(self, message: str) -> NoReturn:  # noqa: D102 - argparse's own
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: {message}. Try: {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of all commands."""
+    parser = _Parser(
+        prog="situs",
+        description="Jurisdiction first, then latency: routes each AI request to a region that may process it, "
+        "and proves it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"situs {version('situs')}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (serve, demo, policy, mesh, audit, overrides):
+        module.register(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and give its exit code."""
+    args = build_parser().parse_args(argv)
+    code: int = args.run(args)
+    return code

@@ -1,0 +1,327 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Entry(_message.Message):
+    __slots__ = ("at_s", "genesis", "config", "decision", "delivery", "override", "gap", "recovered", "close")
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    GENESIS_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    DELIVERY_FIELD_NUMBER: _ClassVar[int]
+    OVERRIDE_FIELD_NUMBER: _ClassVar[int]
+    GAP_FIELD_NUMBER: _ClassVar[int]
+    RECOVERED_FIELD_NUMBER: _ClassVar[int]
+    CLOSE_FIELD_NUMBER: _ClassVar[int]
+    at_s: float
+    genesis: Genesis
+    config: ConfigSnapshot
+    decision: Decision
+    delivery: Delivery
+    override: Override
+    gap: Gap
+    recovered: Recovered
+    close: Close
+    def __init__(self, at_s: _Optional[float] = ..., genesis: _Optional[_Union[Genesis, _Mapping]] = ..., config: _Optional[_Union[ConfigSnapshot, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., recovered: _Optional[_Union[Recovered, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ...) -> None: ...
+
+class Genesis(_message.Message):
+    __slots__ = ("origin", "durability", "program", "previous")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    DURABILITY_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_FIELD_NUMBER: _ClassVar[int]
+    origin: str
+    durability: str
+    program: str
+    previous: Previous
+    def __init__(self, origin: _Optional[str] = ..., durability: _Optional[str] = ..., program: _Optional[str] = ..., previous: _Optional[_Union[Previous, _Mapping]] = ...) -> None: ...
+
+class Previous(_message.Message):
+    __slots__ = ("origin", "size", "root", "state", "reason")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    origin: str
+    size: int
+    root: bytes
+    state: str
+    reason: str
+    def __init__(self, origin: _Optional[str] = ..., size: _Optional[int] = ..., root: _Optional[bytes] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class ConfigSnapshot(_message.Message):
+    __slots__ = ("revision", "policy_id", "policy_version", "policy_revision", "policy_stored", "program", "geo", "regions", "suspensions", "ingress_region")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    POLICY_ID_FIELD_NUMBER: _ClassVar[int]
+    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    POLICY_STORED_FIELD_NUMBER: _ClassVar[int]
+    PROGRAM_FIELD_NUMBER: _ClassVar[int]
+    GEO_FIELD_NUMBER: _ClassVar[int]
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
+    SUSPENSIONS_FIELD_NUMBER: _ClassVar[int]
+    INGRESS_REGION_FIELD_NUMBER: _ClassVar[int]
+    revision: str
+    policy_id: str
+    policy_version: int
+    policy_revision: str
+    policy_stored: bool
+    program: str
+    geo: GeoIdentity
+    regions: _containers.RepeatedCompositeFieldContainer[Region]
+    suspensions: _containers.RepeatedCompositeFieldContainer[Suspension]
+    ingress_region: str
+    def __init__(self, revision: _Optional[str] = ..., policy_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., policy_revision: _Optional[str] = ..., policy_stored: _Optional[bool] = ..., program: _Optional[str] = ..., geo: _Optional[_Union[GeoIdentity, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., suspensions: _Optional[_Iterable[_Union[Suspension, _Mapping]]] = ..., ingress_region: _Optional[str] = ...) -> None: ...
+
+class GeoIdentity(_message.Message):
+    __slots__ = ("sha256", "build_epoch", "type")
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    BUILD_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    TYPE_FIELD_NUMBER: _ClassVar[int]
+    sha256: bytes
+    build_epoch: int
+    type: str
+    def __init__(self, sha256: _Optional[bytes] = ..., build_epoch: _Optional[int] = ..., type: _Optional[str] = ...) -> None: ...
+
+class Region(_message.Message):
+    __slots__ = ("id", "country", "subdivision", "cluster", "rtt_s")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    SUBDIVISION_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    RTT_S_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    country: str
+    subdivision: str
+    cluster: str
+    rtt_s: float
+    def __init__(self, id: _Optional[str] = ..., country: _Optional[str] = ..., subdivision: _Optional[str] = ..., cluster: _Optional[str] = ..., rtt_s: _Optional[float] = ...) -> None: ...
+
+class Suspension(_message.Message):
+    __slots__ = ("id", "region", "reason", "from_s", "until_s", "approved_by")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FROM_S_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_S_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    region: str
+    reason: str
+    from_s: float
+    until_s: float
+    approved_by: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., region: _Optional[str] = ..., reason: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Decision(_message.Message):
+    __slots__ = ("id", "sequence", "config", "tenant", "binding", "model", "declared_class", "signals", "faults", "verdict", "choice", "steer", "deny", "transfers", "permits")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    DECLARED_CLASS_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    CHOICE_FIELD_NUMBER: _ClassVar[int]
+    STEER_FIELD_NUMBER: _ClassVar[int]
+    DENY_FIELD_NUMBER: _ClassVar[int]
+    TRANSFERS_FIELD_NUMBER: _ClassVar[int]
+    PERMITS_FIELD_NUMBER: _ClassVar[int]
+    id: bytes
+    sequence: int
+    config: str
+    tenant: str
+    binding: str
+    model: str
+    declared_class: str
+    signals: _containers.RepeatedCompositeFieldContainer[Signal]
+    faults: _containers.RepeatedScalarFieldContainer[str]
+    verdict: Verdict
+    choice: Choice
+    steer: Steer
+    deny: Deny
+    transfers: _containers.RepeatedCompositeFieldContainer[Transfer]
+    permits: _containers.RepeatedCompositeFieldContainer[Permit]
+    def __init__(self, id: _Optional[bytes] = ..., sequence: _Optional[int] = ..., config: _Optional[str] = ..., tenant: _Optional[str] = ..., binding: _Optional[str] = ..., model: _Optional[str] = ..., declared_class: _Optional[str] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., faults: _Optional[_Iterable[str]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., choice: _Optional[_Union[Choice, _Mapping]] = ..., steer: _Optional[_Union[Steer, _Mapping]] = ..., deny: _Optional[_Union[Deny, _Mapping]] = ..., transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ..., permits: _Optional[_Iterable[_Union[Permit, _Mapping]]] = ...) -> None: ...
+
+class Signal(_message.Message):
+    __slots__ = ("source", "tier", "jurisdiction", "detail")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TIER_FIELD_NUMBER: _ClassVar[int]
+    JURISDICTION_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    tier: int
+    jurisdiction: str
+    detail: str
+    def __init__(self, source: _Optional[str] = ..., tier: _Optional[int] = ..., jurisdiction: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class Verdict(_message.Message):
+    __slots__ = ("jurisdictions", "classes", "regimes", "regions")
+    JURISDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    REGIMES_FIELD_NUMBER: _ClassVar[int]
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
+    jurisdictions: _containers.RepeatedScalarFieldContainer[str]
+    classes: _containers.RepeatedScalarFieldContainer[str]
+    regimes: _containers.RepeatedScalarFieldContainer[str]
+    regions: _containers.RepeatedCompositeFieldContainer[RegionVerdict]
+    def __init__(self, jurisdictions: _Optional[_Iterable[str]] = ..., classes: _Optional[_Iterable[str]] = ..., regimes: _Optional[_Iterable[str]] = ..., regions: _Optional[_Iterable[_Union[RegionVerdict, _Mapping]]] = ...) -> None: ...
+
+class RegionVerdict(_message.Message):
+    __slots__ = ("region", "permits", "exclusion", "excluded_by")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    PERMITS_FIELD_NUMBER: _ClassVar[int]
+    EXCLUSION_FIELD_NUMBER: _ClassVar[int]
+    EXCLUDED_BY_FIELD_NUMBER: _ClassVar[int]
+    region: str
+    permits: _containers.RepeatedScalarFieldContainer[int]
+    exclusion: str
+    excluded_by: str
+    def __init__(self, region: _Optional[str] = ..., permits: _Optional[_Iterable[int]] = ..., exclusion: _Optional[str] = ..., excluded_by: _Optional[str] = ...) -> None: ...
+
+class Permit(_message.Message):
+    __slots__ = ("regime", "id", "cite", "basis", "mechanism", "reference")
+    REGIME_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    CITE_FIELD_NUMBER: _ClassVar[int]
+    BASIS_FIELD_NUMBER: _ClassVar[int]
+    MECHANISM_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    regime: str
+    id: str
+    cite: str
+    basis: str
+    mechanism: str
+    reference: str
+    def __init__(self, regime: _Optional[str] = ..., id: _Optional[str] = ..., cite: _Optional[str] = ..., basis: _Optional[str] = ..., mechanism: _Optional[str] = ..., reference: _Optional[str] = ...) -> None: ...
+
+class Choice(_message.Message):
+    __slots__ = ("plan", "estimates")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    ESTIMATES_FIELD_NUMBER: _ClassVar[int]
+    plan: _containers.RepeatedScalarFieldContainer[int]
+    estimates: _containers.RepeatedCompositeFieldContainer[Estimate]
+    def __init__(self, plan: _Optional[_Iterable[int]] = ..., estimates: _Optional[_Iterable[_Union[Estimate, _Mapping]]] = ...) -> None: ...
+
+class Estimate(_message.Message):
+    __slots__ = ("region", "state", "latency_s", "age_s")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_S_FIELD_NUMBER: _ClassVar[int]
+    AGE_S_FIELD_NUMBER: _ClassVar[int]
+    region: str
+    state: str
+    latency_s: float
+    age_s: float
+    def __init__(self, region: _Optional[str] = ..., state: _Optional[str] = ..., latency_s: _Optional[float] = ..., age_s: _Optional[float] = ...) -> None: ...
+
+class Steer(_message.Message):
+    __slots__ = ("plan", "route")
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    ROUTE_FIELD_NUMBER: _ClassVar[int]
+    plan: _containers.RepeatedScalarFieldContainer[str]
+    route: str
+    def __init__(self, plan: _Optional[_Iterable[str]] = ..., route: _Optional[str] = ...) -> None: ...
+
+class Deny(_message.Message):
+    __slots__ = ("refusal", "retry_after_s")
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    refusal: str
+    retry_after_s: int
+    def __init__(self, refusal: _Optional[str] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
+
+class Transfer(_message.Message):
+    __slots__ = ("region", "importer", "exporter", "permit")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    IMPORTER_FIELD_NUMBER: _ClassVar[int]
+    EXPORTER_FIELD_NUMBER: _ClassVar[int]
+    PERMIT_FIELD_NUMBER: _ClassVar[int]
+    region: str
+    importer: str
+    exporter: str
+    permit: int
+    def __init__(self, region: _Optional[str] = ..., importer: _Optional[str] = ..., exporter: _Optional[str] = ..., permit: _Optional[int] = ...) -> None: ...
+
+class Delivery(_message.Message):
+    __slots__ = ("decision", "attempts", "attempts_expected", "served", "status", "began_at_s", "duration_s", "finding")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_EXPECTED_FIELD_NUMBER: _ClassVar[int]
+    SERVED_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_AT_S_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    decision: bytes
+    attempts: _containers.RepeatedCompositeFieldContainer[Attempt]
+    attempts_expected: int
+    served: str
+    status: int
+    began_at_s: float
+    duration_s: float
+    finding: str
+    def __init__(self, decision: _Optional[bytes] = ..., attempts: _Optional[_Iterable[_Union[Attempt, _Mapping]]] = ..., attempts_expected: _Optional[int] = ..., served: _Optional[str] = ..., status: _Optional[int] = ..., began_at_s: _Optional[float] = ..., duration_s: _Optional[float] = ..., finding: _Optional[str] = ...) -> None: ...
+
+class Attempt(_message.Message):
+    __slots__ = ("cluster", "region", "status", "began_at_s", "duration_s", "flags")
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_AT_S_FIELD_NUMBER: _ClassVar[int]
+    DURATION_S_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
+    cluster: str
+    region: str
+    status: int
+    began_at_s: float
+    duration_s: float
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cluster: _Optional[str] = ..., region: _Optional[str] = ..., status: _Optional[int] = ..., began_at_s: _Optional[float] = ..., duration_s: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Override(_message.Message):
+    __slots__ = ("action", "suspension")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    SUSPENSION_FIELD_NUMBER: _ClassVar[int]
+    action: str
+    suspension: Suspension
+    def __init__(self, action: _Optional[str] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ...) -> None: ...
+
+class Gap(_message.Message):
+    __slots__ = ("reason", "entries", "first_at_s", "last_at_s")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_AT_S_FIELD_NUMBER: _ClassVar[int]
+    LAST_AT_S_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    entries: int
+    first_at_s: float
+    last_at_s: float
+    def __init__(self, reason: _Optional[str] = ..., entries: _Optional[int] = ..., first_at_s: _Optional[float] = ..., last_at_s: _Optional[float] = ...) -> None: ...
+
+class Recovered(_message.Message):
+    __slots__ = ("size", "segment", "offset", "cut")
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    segment: str
+    offset: int
+    cut: int
+    def __init__(self, size: _Optional[int] = ..., segment: _Optional[str] = ..., offset: _Optional[int] = ..., cut: _Optional[int] = ...) -> None: ...
+
+class Close(_message.Message):
+    __slots__ = ("reason",)
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    def __init__(self, reason: _Optional[str] = ...) -> None: ...

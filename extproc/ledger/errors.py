@@ -1,0 +1,63 @@
+"""The one error tree of the ledger. Each error says where, what was expected and what was found."""
+
+from pathlib import Path
+
+
+class LedgerError(Exception):
+    """Anything that the ledger refuses or cannot do."""
+
+
+class MalformedError(LedgerError):
+    """Bytes or text that are not in the form that their specification gives them."""
+
+
+class ProofError(LedgerError):
+    """A Merkle proof that does not prove what it claims."""
+
+
+class SignatureError(LedgerError):
+    """A note whose signature by a known key does not verify."""
+
+
+class UnknownSignerError(LedgerError):
+    """A note that no known key has signed."""
+
+
+class KeyFileError(LedgerError):
+    """A key file that cannot be used, or that others may read."""
+
+
+class CorruptLogError(LedgerError):
+    """A write-ahead log with something other than a torn end: evidence that must be kept as it is."""
+
+
+class LedgerLockedError(LedgerError):
+    """Another live process writes this worker's log; `pid` names it where that is known."""
+
+    def __init__(self, lock: Path, pid: int | None) -> None:
+        writer = f"process {pid}" if pid is not None else "another process"
+        super().__init__(f"{lock}: {writer} holds the lock and writes this log; give each worker a name of its own")
+        self.pid = pid
+
+
+class LedgerPoisonedError(LedgerError):
+    """The log could not be written. Nothing more is recorded by this process; start a new one.
+
+    `cause` is what the operating system said.
+    """
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(f"the log could not be written, so nothing more is recorded until a restart: {cause}")
+        self.cause = cause
+
+
+class LedgerOverflowError(LedgerError):
+    """More entries wait than the queue holds. The loss is recorded as a Gap."""
+
+
+class LedgerClosedError(LedgerError):
+    """The ledger was closed."""
+
+
+class EntryTooLargeError(LedgerError):
+    """An entry over 65,535 bytes, which tlog-tiles cannot hold."""

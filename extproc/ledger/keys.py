@@ -1,0 +1,130 @@
+"""Signing keys on disk: made, loaded, and their public halves handed out.
+
+A private key is an Ed25519 key as unencrypted PKCS #8 in PEM, so `openssl genpkey -algorithm ed25519` makes one too. It
+is read from a regular file that nobody but its owner may read, whatever links lead there (mounted secrets are links).
+It is never logged, and its object shows only the public half.
+
+A public key is a verifier key of C2SP signed-note in a `.vkey` file, one per line.
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from extproc.ledger.errors import KeyFileError, MalformedError
+from extproc.ledger.note import VerifierKey, format_vkey, parse_vkey
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+_LARGEST: Final = 4096
+"""Far above any Ed25519 key file: something larger is something else."""
+
+
+class SigningKey:
+    """A private key. Each log signs with it by the name of that log's origin."""
+
+    __slots__ = ("_private", "public")
+
+    def __init__(self, private: Ed25519PrivateKey) -> None:
+        self._private = private
+        self.public: bytes = private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    def __repr__(self) -> str:
+        return f"SigningKey(public={self.public.hex()})"
+
+    def sign(self, message: bytes) -> bytes:
+        """Give the 64 bytes of the signature."""
+        return self._private.sign(message)
+
+    def verifier(self, name: str) -> VerifierKey:
+        """Give the public half under the name by which it signs."""
+        return VerifierKey(name=name, public=self.public)
+
+
+def generate_key() -> SigningKey:
+    """Make a key that lives in memory alone, for tests and trials."""
+    return SigningKey(Ed25519PrivateKey.generate())
+
+
+def create_key(path: Path) -> SigningKey:
+    """Make a key and its file, mode 0600. Raises KeyFileError when the file exists: a key is never overwritten."""
+    private = Ed25519PrivateKey.generate()
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise KeyFileError(f"{path}: exists, and a key is never overwritten") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(descriptor)
+    return SigningKey(private)
+
+
+def load_key(path: Path) -> SigningKey:
+    """Read a key. Raises KeyFileError when it is missing, no Ed25519 key, or open to group or others."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        raise KeyFileError(f"{path}: cannot be opened: {error.strerror}") from None
+    with os.fdopen(descriptor, "rb") as file:
+        # Judged by what was opened, not by the path: nobody can put another file in between.
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            raise KeyFileError(f"{path}: not a regular file")
+        if mode & _OTHERS:
+            raise KeyFileError(
+                f"{path}: mode {stat.S_IMODE(mode):04o} lets others at the key; expected 0600 or less: chmod 600 {path}"
+            )
+        pem = file.read(_LARGEST)
+    try:
+        private = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError):
+        # The cause is dropped on purpose: it might quote the file.
+        raise KeyFileError(f"{path}: not an unencrypted private key in PEM") from None
+    if not isinstance(private, Ed25519PrivateKey):
+        raise KeyFileError(f"{path}: not an Ed25519 key")
+    return SigningKey(private)
+
+
+def load_or_create_key(path: Path) -> SigningKey:
+    """Read the key, or make it when there is none, folder included."""
+    if path.exists():
+        return load_key(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return create_key(path)
+
+
+def add_vkey(path: Path, key: VerifierKey) -> None:
+    """Make sure that the `.vkey` file at `path` lists `key`; keys that it lists already stay."""
+    keys = load_vkeys(path) if path.exists() else ()
+    if key not in keys:
+        text = "".join(f"{format_vkey(each)}\n" for each in (*keys, key))
+        scratch = path.with_name(f".{path.name}.new")
+        with scratch.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        scratch.replace(path)
+
+
+def load_vkeys(path: Path) -> tuple[VerifierKey, ...]:
+    """Read a `.vkey` file: one verifier key per line. Raises MalformedError, naming file and line."""
+    keys: list[VerifierKey] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            keys.append(parse_vkey(line))
+        except MalformedError as error:
+            raise MalformedError(f"{path}:{number}: {error}") from None
+    if not keys:
+        raise MalformedError(f"{path}: holds no verifier key")
+    return tuple(keys)

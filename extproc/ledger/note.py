@@ -1,0 +1,184 @@
+"""Signed notes: a text, and signatures over it by named Ed25519 keys.
+
+Owns the format, strictly: what parses formats back to the same bytes. Where keys are kept is for
+:mod:`extproc.ledger.keys`; what the text says is for :mod:`extproc.ledger.checkpoint`.
+
+SPEC: https://c2sp.org/signed-note
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, TypeAlias
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from extproc.ledger.errors import MalformedError, SignatureError, UnknownSignerError
+
+_ED25519: Final = b"\x01"
+"""SPEC: signature type of Ed25519."""
+_KEY_BYTES: Final = 32
+_ID_BYTES: Final = 4
+_SIGNATURE_BYTES: Final = 64
+_LONGEST: Final = 1_000_000
+"""Longest note that is read at all; the limit of the reference implementation."""
+_DASH: Final = "— "  # SPEC: em dash (U+2014), space
+
+Sign: TypeAlias = Callable[[bytes], bytes]
+"""Gives the 64 bytes of an Ed25519 signature over a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signature:
+    """One signature line. `signature` holds what follows the key id, of any type and length."""
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A text, which ends in a newline, and its signatures, unverified until :func:`open_note` gives them."""
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierKey:
+    """A public key and the name by which it signs."""
+
+    name: str
+    public: bytes
+
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if len(self.public) != _KEY_BYTES:
+            raise MalformedError(f"key of {self.name}: expected {_KEY_BYTES} bytes, found {len(self.public)}")
+
+    @property
+    def key_id(self) -> bytes:
+        """The first four bytes of SHA-256(name, newline, type, key)."""
+        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_ID_BYTES]
+
+    def verifies(self, text: str, signature: bytes) -> bool:
+        """Tell whether `signature` is this key's over `text`."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
+        except InvalidSignature:
+            return False
+        return True
+
+
+def format_vkey(key: VerifierKey) -> str:
+    """Write a key as `name+hash+base64`."""
+    return f"{key.name}+{key.key_id.hex()}+{b64encode(_ED25519 + key.public).decode()}"
+
+
+def parse_vkey(text: str) -> VerifierKey:
+    """Read a key from `name+hash+base64`. Raises MalformedError."""
+    name, plus, rest = text.partition("+")
+    key_id, second, encoded = rest.partition("+")
+    if not (plus and second):
+        raise MalformedError(f"verifier key {text!r}: expected name+hash+base64")
+    material = _decode(encoded, "verifier key")
+    if material[:1] != _ED25519:
+        raise MalformedError(f"verifier key of {name}: expected type 1 (Ed25519), found {material[:1].hex() or 'none'}")
+    key = VerifierKey(name=name, public=material[1:])
+    if key.key_id.hex() != key_id:
+        raise MalformedError(f"verifier key of {name}: expected hash {key.key_id.hex()}, found {key_id}")
+    return key
+
+
+def sign_note(text: str, key: VerifierKey, sign: Sign) -> bytes:
+    """Give the bytes of the note that `key` signs alone."""
+    _check_text(text)
+    signature = sign(text.encode())
+    return format_note(Note(text=text, signatures=(Signature(name=key.name, key_id=key.key_id, signature=signature),)))
+
+
+def format_note(note: Note) -> bytes:
+    """Write a note."""
+    _check_text(note.text)
+    lines = [f"{_DASH}{each.name} {b64encode(each.key_id + each.signature).decode()}\n" for each in note.signatures]
+    return (note.text + "\n" + "".join(lines)).encode()
+
+
+def parse_note(data: bytes) -> Note:
+    """Read a note without verifying anything. Raises MalformedError."""
+    if len(data) > _LONGEST:
+        raise MalformedError(f"note: expected at most {_LONGEST} bytes, found {len(data)}")
+    try:
+        whole = data.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedError(f"note: not UTF-8 at byte {error.start}") from None
+    # SPEC: the signatures follow the last empty line.
+    text, blank, tail = whole.rpartition("\n\n")
+    if not blank or not tail.endswith("\n"):
+        raise MalformedError("note: expected a text, an empty line and signature lines")
+    text += "\n"
+    _check_text(text)
+    return Note(text=text, signatures=tuple(_parse_signature(line) for line in tail[:-1].split("\n")))
+
+
+def open_note(data: bytes, keys: Iterable[VerifierKey]) -> Note:
+    """Read a note and give it with those of its signatures that `keys` verify; others are left out.
+
+    Raises MalformedError, SignatureError when a signature claims a known key but is not its, and UnknownSignerError
+    when no known key has signed.
+    """
+    note = parse_note(data)
+    known = {(key.name, key.key_id): key for key in keys}
+    verified: list[Signature] = []
+    for signature in note.signatures:
+        key = known.get((signature.name, signature.key_id))
+        if key is None:
+            continue
+        if not key.verifies(note.text, signature.signature):
+            raise SignatureError(f"note: the signature of {key.name} ({key.key_id.hex()}) does not verify")
+        verified.append(signature)
+    if not verified:
+        found = ", ".join(f"{each.name} ({each.key_id.hex()})" for each in note.signatures)
+        raise UnknownSignerError(f"note: signed by no trusted key; found {found}")
+    return Note(text=note.text, signatures=tuple(verified))
+
+
+def _parse_signature(line: str) -> Signature:
+    if not line.startswith(_DASH):
+        raise MalformedError(f"note: expected a signature line, found {line!r}")
+    name, space, encoded = line.removeprefix(_DASH).partition(" ")
+    if not space:
+        raise MalformedError(f"note: expected name and base64 in {line!r}")
+    _check_name(name)
+    raw = _decode(encoded, f"signature of {name}")
+    if len(raw) <= _ID_BYTES:
+        raise MalformedError(f"note: the signature of {name} is too short")
+    return Signature(name=name, key_id=raw[:_ID_BYTES], signature=raw[_ID_BYTES:])
+
+
+def _check_name(name: str) -> None:
+    """Refuse what is no key name. SPEC: not empty, no Unicode space, no plus."""
+    if not name or "+" in name or any(character.isspace() for character in name):
+        raise MalformedError(f"key name {name!r}: expected no space, no plus, and not nothing")
+
+
+def _check_text(text: str) -> None:
+    """Refuse what is no note's text. SPEC: ends in a newline; no other control characters of ASCII."""
+    if not text.endswith("\n"):
+        raise MalformedError("note: the text does not end in a newline")
+    if any(character < " " and character != "\n" for character in text):
+        raise MalformedError("note: the text holds a control character")
+
+
+def _decode(encoded: str, what: str) -> bytes:
+    """Decode base64 in its one canonical form."""
+    try:
+        raw = b64decode(encoded, validate=True)
+    except ValueError:
+        raise MalformedError(f"{what}: not base64") from None
+    if b64encode(raw).decode() != encoded:
+        raise MalformedError(f"{what}: base64 not in canonical form")
+    return raw

@@ -1,0 +1,65 @@
+"""The admin endpoint: `/metrics` for Prometheus, `/readyz` and `/livez` for whoever restarts it.
+
+Served by a thread of its own, so that it still answers when the event loop does not.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_TEXT: Final = "text/plain; charset=utf-8"
+
+
+class AdminServer:
+    """A started admin endpoint; `address` holds the real port."""
+
+    def __init__(self, listen: str, registry: CollectorRegistry, why_not_ready: Callable[[], list[str]]) -> None:
+        """Listen on `listen` (`host:port`). Raises OSError where it cannot be bound."""
+        host, _, port = listen.rpartition(":")
+        self._registry = registry
+        self._why_not_ready = why_not_ready
+        self._server = make_server(host, int(port), self._answer, server_class=_Server, handler_class=_QuietHandler)
+        self.address = f"{host}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, name="situs-admin", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening and join the thread."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def _answer(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            start("200 OK", [("content-type", CONTENT_TYPE_LATEST)])
+            return [generate_latest(self._registry)]
+        if path == "/livez":
+            start("200 OK", [("content-type", _TEXT)])
+            return [b"alive\n"]
+        if path == "/readyz":
+            reasons = self._why_not_ready()
+            start(
+                "503 Service Unavailable" if reasons else "200 OK",
+                [("content-type", "application/json")],
+            )
+            return [json.dumps({"ready": not reasons, "reasons": reasons}).encode() + b"\n"]
+        start("404 Not Found", [("content-type", _TEXT)])
+        return [b"known paths: /metrics /readyz /livez\n"]
+
+
+class _Server(WSGIServer):
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, *_args: object) -> None:  # type: ignore[override]
+        """Say nothing: a scrape is not an event."""

@@ -1,0 +1,160 @@
+"""Joins what was decided with what Envoy reports, and records each delivery once.
+
+Envoy logs attempts and the ended request on two streams that are flushed apart, so a request waits until every attempt
+that Envoy counted was seen, or until a grace is over. Decisions wait longer: a request may stream for minutes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from extproc.core.decide import Decision
+from extproc.core.delivery import Attempt, Delivery, Intent, intent_of, reconcile
+from extproc.core.ids import DecisionId, RegionId
+from extproc.core.steering import Steer
+from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
+
+GRACE_S: Final = 2.0
+"""How long an ended request waits for attempts that were counted but not seen: ten flush intervals."""
+
+FORGOTTEN_AFTER_S: Final = 900.0
+"""How long a decision waits for Envoy's report. Later ones are recorded as decided elsewhere, and the auditor joins."""
+
+MOST_AWAITED: Final = 200_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Awaited:
+    """One request of which not everything is known yet."""
+
+    since_s: float
+    intent: Intent | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+    ended: RequestEnded | None = None
+
+
+class Deliveries:
+    """Requests whose delivery is awaited, by decision id, oldest first.
+
+    `deliver` is called once for each request whose story is complete, `tried` for each attempt as it is reported.
+    `forgotten` counts what was given up.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        deliver: Callable[[Delivery], None],
+        tried: Callable[[RegionId, Attempt], None],
+    ) -> None:
+        self._clock = clock
+        self._deliver = deliver
+        self._tried = tried
+        self._awaited: dict[DecisionId, _Awaited] = {}
+        self._ended: dict[DecisionId, float] = {}
+        self.forgotten = 0
+
+    def __len__(self) -> int:
+        return len(self._awaited)
+
+    def expect(self, decision: Decision) -> None:
+        """Await the delivery of a decision. A refusal is not awaited: Envoy answers it and reaches nobody."""
+        if not isinstance(decision.steering, Steer):
+            return
+        if len(self._awaited) >= MOST_AWAITED:
+            self._give_up(*next(iter(self._awaited.items())))
+        self._awaited[decision.id] = _Awaited(since_s=decision.decided_at_s, intent=intent_of(decision))
+
+    def forget(self, decision: DecisionId) -> None:
+        """Stop awaiting a decision that was not released."""
+        self._awaited.pop(decision, None)
+        self._ended.pop(decision, None)
+
+    def take(self, ended: Ended) -> None:
+        """Take one entry of Envoy's access log."""
+        if isinstance(ended, AttemptEnded) and ended.attempt.region is not None:
+            self._tried(ended.attempt.region, ended.attempt)
+        if ended.decision is None:
+            self._take_undecided(ended)
+            return
+        awaited = self._awaited.get(ended.decision)
+        if awaited is None:
+            awaited = self._awaited[ended.decision] = _Awaited(since_s=self._clock())
+        if isinstance(ended, AttemptEnded):
+            awaited.attempts.append(ended.attempt)
+        else:
+            awaited.ended = ended
+            self._ended[ended.decision] = self._clock()
+        if awaited.ended is not None and len(awaited.attempts) >= awaited.ended.attempts:
+            self._complete(ended.decision, awaited, awaited.ended)
+
+    def settle(self) -> None:
+        """Record what has waited for its grace, and give up what has waited too long. Call it about once a second."""
+        now_s = self._clock()
+        for decision in [d for d, at_s in self._ended.items() if now_s - at_s >= GRACE_S]:
+            awaited = self._awaited[decision]
+            if awaited.ended is not None:
+                self._complete(decision, awaited, awaited.ended)
+        while self._awaited:
+            decision, awaited = next(iter(self._awaited.items()))
+            if now_s - awaited.since_s < FORGOTTEN_AFTER_S:
+                break
+            self._give_up(decision, awaited)
+
+    def finish(self) -> None:
+        """Record every request that has ended, whatever is still missing; for the end of the process."""
+        for decision in list(self._ended):
+            awaited = self._awaited[decision]
+            if awaited.ended is not None:
+                self._complete(decision, awaited, awaited.ended)
+
+    def _give_up(self, decision: DecisionId, awaited: _Awaited) -> None:
+        """Stop waiting for Envoy's last word; attempts that were seen are recorded all the same."""
+        self.forgotten += 1
+        if not awaited.attempts:
+            self.forget(decision)
+            return
+        last = awaited.attempts[-1]
+        ended = RequestEnded(
+            decision=decision,
+            attempts=len(awaited.attempts),
+            cluster=last.cluster,
+            served=last.region if last.status else None,
+            status=last.status,
+            began_at_s=awaited.attempts[0].began_at_s,
+            duration_s=last.duration_s,
+        )
+        self._complete(decision, awaited, ended)
+
+    def _take_undecided(self, ended: Ended) -> None:
+        """Take a request without a decision. It matters only if it reached somebody: then it is a violation."""
+        if isinstance(ended, AttemptEnded):
+            attempt = ended.attempt
+            self._deliver(
+                Delivery(
+                    decision=None,
+                    attempts=(attempt,),
+                    attempts_expected=1,
+                    served=attempt.region if attempt.status else None,
+                    status=attempt.status,
+                    began_at_s=attempt.began_at_s,
+                    duration_s=attempt.duration_s,
+                    finding=reconcile(None, None, (attempt,)),
+                )
+            )
+
+    def _complete(self, decision: DecisionId, awaited: _Awaited, ended: RequestEnded) -> None:
+        self.forget(decision)
+        attempts = tuple(sorted(awaited.attempts, key=lambda attempt: attempt.began_at_s))
+        self._deliver(
+            Delivery(
+                decision=decision,
+                attempts=attempts,
+                attempts_expected=ended.attempts,
+                served=ended.served,
+                status=ended.status,
+                began_at_s=ended.began_at_s,
+                duration_s=ended.duration_s,
+                finding=reconcile(decision, awaited.intent, attempts),
+            )
+        )

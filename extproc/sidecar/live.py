@@ -1,0 +1,65 @@
+"""The one mutable reference of the request path: what decisions are made with at this moment.
+
+A decision takes `current` once and uses nothing else, so no decision ever mixes two policies. Everything reachable from
+it is immutable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from extproc.core.health import NEVER_OBSERVED, RegionHealth
+from extproc.core.ids import RegionId
+from extproc.core.snapshot import Snapshot
+from extproc.sidecar.configuration import Configuration
+from extproc.wire.request import RequestReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """A snapshot and the reader of requests that belongs to it."""
+
+    snapshot: Snapshot
+    reader: RequestReader
+    regions: Mapping[str, RegionId]
+    """From the name of a region's Envoy cluster to the region."""
+
+
+class Live:
+    """Holds the current state; swapped whole by the watchers, read once by each decision."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.configuration = configuration
+        self.current = _current(configuration, {})
+
+    def configure(self, configuration: Configuration) -> None:
+        """Decide by another configuration from now on; regions that remain keep their health."""
+        before = self.current.snapshot
+        health = {region.id: before.health[i] for i, region in enumerate(before.policy.regions)}
+        self.current = _current(configuration, health)
+        self.configuration = configuration
+
+    def health_of(self, region: RegionId) -> RegionHealth | None:
+        """Give the health of a region, None where the policy no longer has it."""
+        index = self.current.snapshot.policy.index.get(region)
+        return None if index is None else self.current.snapshot.health[index]
+
+    def observe(self, region: RegionId, health: RegionHealth) -> None:
+        """Decide with a region's new health from now on."""
+        snapshot = self.current.snapshot
+        index = snapshot.policy.index[region]
+        changed = (*snapshot.health[:index], health, *snapshot.health[index + 1 :])
+        self.current = replace(self.current, snapshot=replace(snapshot, health=changed))
+
+
+def _current(configuration: Configuration, health: Mapping[RegionId, RegionHealth]) -> Current:
+    tables = configuration.tables
+    return Current(
+        snapshot=Snapshot(
+            revision=configuration.revision,
+            policy=tables,
+            suspensions=configuration.suspensions,
+            health=tuple(health.get(region.id, NEVER_OBSERVED) for region in tables.regions),
+        ),
+        reader=RequestReader(configuration.reading, configuration.locate),
+        regions={region.cluster: region.id for region in tables.regions},
+    )

@@ -1,0 +1,73 @@
+"""The sidecar's Prometheus metrics. Labels come from closed sets, so cardinality is bounded."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from extproc.core.delivery import Finding
+from extproc.core.steering import Deny, Steering
+
+
+class Metrics:
+    """All metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._decisions = Counter(
+            "situs_decisions_total",
+            "Decisions released, by outcome; for refusals with the reason code.",
+            ["outcome", "reason"],
+            registry=self.registry,
+        )
+        self._deliveries = Counter(
+            "situs_deliveries_total",
+            "Requests that Envoy reported, by what reconciliation found.",
+            ["finding"],
+            registry=self.registry,
+        )
+        self.violations = Counter(
+            "situs_violations_total",
+            "Requests that reached a region which their decision did not name. The only acceptable value is 0.",
+            registry=self.registry,
+        )
+        self.unrecorded = Counter(
+            "situs_unrecorded_total",
+            "Requests refused because their decision could not be recorded.",
+            registry=self.registry,
+        )
+        self.reloads = Counter(
+            "situs_reloads_total",
+            "Configuration changes taken, and changes refused with the last good one kept.",
+            ["result"],
+            registry=self.registry,
+        )
+        self.forgotten = Gauge(
+            "situs_deliveries_forgotten",
+            "Decisions whose delivery Envoy never reported in time.",
+            registry=self.registry,
+        )
+        self.awaited = Gauge(
+            "situs_deliveries_awaited",
+            "Decisions whose delivery is awaited.",
+            registry=self.registry,
+        )
+        self.bad_log_messages = Counter(
+            "situs_bad_access_log_messages_total",
+            "Access log messages that could not be read.",
+            registry=self.registry,
+        )
+        for finding in Finding:
+            self._deliveries.labels(finding.value)
+        for result in ("taken", "refused"):
+            self.reloads.labels(result)
+
+    def decided(self, steering: Steering) -> None:
+        """Count a released decision."""
+        if isinstance(steering, Deny):
+            self._decisions.labels("refused", steering.refusal.value).inc()
+        else:
+            self._decisions.labels("steered", "").inc()
+
+    def delivered(self, finding: Finding) -> None:
+        """Count a reconciled delivery."""
+        self._deliveries.labels(finding.value).inc()
+        if finding.is_violation:
+            self.violations.inc()

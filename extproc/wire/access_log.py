@@ -1,0 +1,134 @@
+"""From Envoy's gRPC access log to what happened: attempts upstream, and requests that ended.
+
+Envoy's router writes one entry per attempt, the connection manager one per request; both name the *child* cluster, so
+the region that was really tried. They are joined by the decision id, which Envoy logs as a request header. Entries
+hold addresses too: none of them leaves this module.
+
+SPEC: envoy.service.accesslog.v3, envoy.data.accesslog.v3.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
+
+from extproc.core.delivery import Attempt
+from extproc.core.ids import DecisionId, RegionId
+from extproc.names import ATTEMPT_LOG, DECISION_HEADER, REQUEST_LOG
+
+# ENVOY: the short names that operators know from %RESPONSE_FLAGS%; documented under access log command operators.
+_FLAGS: Final = (
+    ("no_healthy_upstream", "UH"),
+    ("upstream_connection_failure", "UF"),
+    ("upstream_overflow", "UO"),
+    ("no_route_found", "NR"),
+    ("upstream_retry_limit_exceeded", "URX"),
+    ("no_cluster_found", "NC"),
+    ("duration_timeout", "DT"),
+    ("downstream_connection_termination", "DC"),
+    ("failed_local_healthcheck", "LH"),
+    ("upstream_request_timeout", "UT"),
+    ("local_reset", "LR"),
+    ("upstream_remote_reset", "UR"),
+    ("upstream_connection_termination", "UC"),
+    ("upstream_protocol_error", "UPE"),
+    ("stream_idle_timeout", "SI"),
+    ("upstream_max_stream_duration_reached", "UMSDR"),
+    ("overload_manager", "OM"),
+    ("dns_resolution_failure", "DF"),
+    ("downstream_remote_reset", "DR"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnded:
+    """One upstream attempt of a request. `decision` is None where the request bore no decision id."""
+
+    decision: DecisionId | None
+    attempt: Attempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestEnded:
+    """One request, when Envoy was through with it.
+
+    `attempts` is Envoy's count. `served` is the region whose answer the client got, None for Envoy's own answers.
+    `cluster` is set when an upstream host was chosen at all.
+    """
+
+    decision: DecisionId | None
+    attempts: int
+    cluster: str | None
+    served: RegionId | None
+    status: int
+    began_at_s: float
+    duration_s: float
+
+
+Ended: TypeAlias = AttemptEnded | RequestEnded
+
+
+class AccessLogReader:
+    """Reads one access log stream; which log it is comes with the stream's first message only."""
+
+    def __init__(self, regions: Mapping[str, RegionId]) -> None:
+        """Read with `regions`, from cluster name to region."""
+        self._regions = regions
+        self._log = ""
+
+    def read(self, message: bytes) -> Iterator[Ended]:
+        """Give the entries of one message, in order.
+
+        Raises google.protobuf.message.DecodeError for bytes that are no message.
+        """
+        logs = StreamAccessLogsMessage.FromString(message)
+        if logs.HasField("identifier"):
+            self._log = logs.identifier.log_name
+        for entry in logs.http_logs.log_entry:
+            if self._log == ATTEMPT_LOG:
+                yield self._attempt(entry)
+            elif self._log == REQUEST_LOG:
+                yield self._request(entry)
+
+    def _attempt(self, entry: Any) -> AttemptEnded:  # noqa: ANN401 - an unstubbed protobuf message
+        common = entry.common_properties
+        return AttemptEnded(
+            decision=_decision(entry),
+            attempt=Attempt(
+                cluster=common.upstream_cluster,
+                region=self._regions.get(common.upstream_cluster),
+                status=entry.response.response_code.value,
+                began_at_s=_seconds(common.start_time),
+                duration_s=_seconds(common.duration),
+                flags=_flags(common.response_flags),
+            ),
+        )
+
+    def _request(self, entry: Any) -> RequestEnded:  # noqa: ANN401 - an unstubbed protobuf message
+        common = entry.common_properties
+        reached = common.HasField("upstream_remote_address")
+        answered = reached and common.HasField("time_to_first_upstream_rx_byte")
+        return RequestEnded(
+            decision=_decision(entry),
+            attempts=common.upstream_request_attempt_count if reached else 0,
+            cluster=common.upstream_cluster if reached else None,
+            served=self._regions.get(common.upstream_cluster) if answered else None,
+            status=entry.response.response_code.value,
+            began_at_s=_seconds(common.start_time),
+            duration_s=_seconds(common.duration),
+        )
+
+
+def _decision(entry: Any) -> DecisionId | None:  # noqa: ANN401 - an unstubbed protobuf message
+    logged: str = entry.request.request_headers.get(DECISION_HEADER, "")
+    return DecisionId(logged) if logged else None
+
+
+def _flags(flags: Any) -> tuple[str, ...]:  # noqa: ANN401 - an unstubbed protobuf message
+    return tuple(short for name, short in _FLAGS if getattr(flags, name))
+
+
+def _seconds(moment: Any) -> float:  # noqa: ANN401 - a Timestamp or a Duration
+    seconds: float = moment.seconds + moment.nanos / 1e9
+    return seconds

@@ -1,0 +1,94 @@
+"""The gRPC services that Envoy calls, on one socket.
+
+`Process` is registered as a *unary* method: with only the request headers sent, Envoy writes one message and reads
+one answer, which on the wire is the same as a unary call and costs half the CPU of a stream handler. Messages pass
+as bytes; gRPC neither parses nor serialises them.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+
+from extproc.names import ACCESS_LOG_SERVICE, EXT_PROC_SERVICE
+
+_EMPTY: Final = b""
+_OPTIONS: Final = (
+    # ENVOY: every worker thread holds one connection with all its requests in flight as streams.
+    ("grpc.max_concurrent_streams", 1 << 20),
+    # Two sidecars on one port would share requests by chance and split the evidence.
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 4 << 20),
+)
+
+Process = Callable[[bytes], Awaitable[bytes]]
+"""From a serialised `ProcessingRequest` to a serialised `ProcessingResponse`."""
+
+OpenLog = Callable[[], Callable[[bytes], None]]
+"""Called once per access log stream; the result is called with each serialised message of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireServer:
+    """A started server. `address` is where it listens, with the real port."""
+
+    address: str
+    _server: grpc.aio.Server
+    _health: HealthServicer
+
+    @classmethod
+    async def start(cls, listen: str, *, process: Process, open_log: OpenLog) -> "WireServer":
+        """Listen on `listen` (`unix:/path` or `host:port`) and say SERVING.
+
+        Raises OSError where the address cannot be bound.
+        """
+        server = grpc.aio.server(options=_OPTIONS)
+        health = HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        server.add_generic_rpc_handlers((_ext_proc(process), _access_log(open_log)))
+        try:
+            port = server.add_insecure_port(listen)
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {listen}: {error}") from error
+        await server.start()
+        address = listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{port}"
+        started = cls(address=address, _server=server, _health=health)
+        await started.say(serving=True)
+        return started
+
+    async def say(self, *, serving: bool) -> None:
+        """Answer health checks with SERVING or NOT_SERVING."""
+        status = health_pb2.HealthCheckResponse
+        await self._health.set("", status.SERVING if serving else status.NOT_SERVING)
+        await self._health.set(EXT_PROC_SERVICE, status.SERVING if serving else status.NOT_SERVING)
+
+    async def drain(self, grace_s: float) -> None:
+        """Say NOT_SERVING, take no new requests, and finish those in flight within `grace_s` seconds."""
+        await self._health.enter_graceful_shutdown()
+        await self._server.stop(grace_s)
+
+    async def wait(self) -> None:
+        """Return when the server has stopped."""
+        await self._server.wait_for_termination()
+
+
+def _ext_proc(process: Process) -> grpc.GenericRpcHandler:
+    async def handle(message: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        return await process(message)
+
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(handle)
+    return grpc.method_handlers_generic_handler(EXT_PROC_SERVICE, {"Process": handler})
+
+
+def _access_log(open_log: OpenLog) -> grpc.GenericRpcHandler:
+    async def handle(messages: AsyncIterator[bytes], _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        take = open_log()
+        async for message in messages:
+            take(message)
+        return _EMPTY
+
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(handle)
+    return grpc.method_handlers_generic_handler(ACCESS_LOG_SERVICE, {"StreamAccessLogs": handler})
