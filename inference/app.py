@@ -131,7 +131,7 @@ class Cell:
         except asyncio.CancelledError:
             return self._refuse(DrainingError("the cell is stopping; send the request again, elsewhere"))
         except Exception as error:  # noqa: BLE001 - nothing may leave a request without an answer and a line
-            return self._refuse(FaultError(type(error).__name__))
+            return self._refuse(FaultError.of(error))
 
     def _answer_server(self, endpoint: Endpoint) -> Answer:
         if endpoint is Endpoint.SERVER:
@@ -190,7 +190,7 @@ class Cell:
     def _check_region(self, fields: Fields) -> None:
         if any(name == headers.EXPECT_REGION and value != self._region for name, value in fields):
             raise MisdirectedError(
-                f"this cell is in region {self._region.decode()}, which is not the one that x-situs-expect-region names; "
+                f"this cell is in region {self._region.decode()}, not in the one that x-situs-expect-region names; "
                 "send the request to a cell of that region"
             )
 

@@ -141,7 +141,7 @@ def _compute_one(compute: Compute, feed: Feed) -> Sequence[Array] | CellError:
     except CellError as error:
         return error
     except Exception as error:  # noqa: BLE001 - the thread must outlive every fault; the request gets it
-        return FaultError(type(error).__name__)
+        return FaultError.of(error)
 
 
 def _compute_joined(compute: Compute, batch: list[_Job]) -> list[Sequence[Array] | CellError] | None:

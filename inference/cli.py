@@ -29,8 +29,8 @@ examples:
   situs-cell serve --region us-east-1 --jurisdiction US --models build/models --listen 127.0.0.1:0 --access-log us.jsonl
 
   curl localhost:8080/v2/models/digits
-  curl localhost:8080/v2/models/digits/infer -d '{"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64],
-    "data": [0, ... 64 numbers]}]}'
+  curl localhost:8080/v2/models/digits/infer -H 'content-type: application/json' \\
+    -d '{"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 64], "data": [0, ... 64 numbers]}]}'
 
 The event log (JSON lines, standard error) says where the cell listens. The access log has one JSON line for each
 inference request, written before its answer leaves: time, region, cell, model, version, status, decision, duration_s.
@@ -65,7 +65,7 @@ def _serve(options: argparse.Namespace) -> int:
         threads=options.threads,
         drain_s=options.drain,
         access_log=options.access_log,
-        body=BodyLimits(size=options.max_body),
+        body=BodyLimits(size=options.max_body, time_s=options.body_timeout),
         batch=BatchLimits(rows=options.max_batch, waiting=options.max_queue),
     )
     return serve(config)
@@ -160,6 +160,13 @@ def _add_limits(serve: argparse.ArgumentParser) -> None:
         type=_checked(_parse_count),
         metavar="BYTES",
         help="largest request body; beyond it: 413 (default: 16777216, 16 MiB)",
+    )
+    group.add_argument(
+        "--body-timeout",
+        default=30.0,
+        type=_checked(_parse_seconds),
+        metavar="SECONDS",
+        help="for all of a request body to arrive; beyond it: 408 (default: 30)",
     )
     group.add_argument(
         "--max-batch",

@@ -26,6 +26,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped] # has no stubs
 
 from inference.tensors import Array
 
@@ -63,7 +64,9 @@ def train(digits: Digits) -> Pipeline:
     classifier = make_pipeline(MinMaxScaler(), network)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of steps is fixed on purpose
-        classifier.fit(digits.train_images, digits.train_labels)
+        # One thread: the order of summation, and so the last bit, must not depend on the number of cores.
+        with threadpool_limits(1):
+            classifier.fit(digits.train_images, digits.train_labels)
     return classifier
 
 
@@ -76,6 +79,10 @@ def export(classifier: Pipeline) -> bytes:
         options={"zipmap": False},
         target_opset=_OPSETS,
     )
+    # The exporter keeps its opsets in a set, so their order would change with every process.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    del model.opset_import[:]
+    model.opset_import.extend(opsets)
     content: bytes = model.SerializeToString(deterministic=True)
     return content
 

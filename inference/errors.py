@@ -4,6 +4,7 @@ A client's mistake is always a 4xx. Envoy's outlier detection counts 5xx answers
 tensor with 500 would let one client eject a healthy region.
 """
 
+import traceback
 from typing import Final
 
 
@@ -86,6 +87,12 @@ class FaultError(RequestError):
             "the cell failed for a reason that is not the request's; its operator finds it in the event log"
         )
         self.detail = detail
+
+    @classmethod
+    def of(cls, error: Exception) -> "FaultError":
+        """Return the fault that an unforeseen `error` is: its type and place, not its message, which may quote."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        return cls(f"{type(error).__name__} at {last.filename}:{last.lineno}")
 
 
 class RetryLaterError(RequestError):

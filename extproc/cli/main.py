@@ -29,7 +29,7 @@ _EPILOG = dedent(
 class _Parser(argparse.ArgumentParser):
     """A parser that exits with 1 on wrong usage, because 2 means "integrity" to an auditor."""
 
-    def error(self, message: str) -> NoReturn:  # noqa: D102 - argparse's own
+    def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(1, f"{self.prog}: {message}. Try: {self.prog} --help\n")
 

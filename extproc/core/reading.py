@@ -5,8 +5,7 @@ sent at all) and the decision agree on one list.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 from extproc.core.ids import DataClass, ModelId, TenantId
 
@@ -30,7 +29,7 @@ class Reading:
     class_header: str | None = None
     classes: frozenset[DataClass] = frozenset()
     models: frozenset[ModelId] = frozenset()
-    tenant_by_claim: Mapping[str, Mapping[str, TenantId]] = MappingProxyType({})
+    tenant_by_claim: Mapping[str, Mapping[str, TenantId]] = field(default_factory=dict)
     anonymous_tenant: TenantId | None = None
 
     @property

@@ -3,12 +3,11 @@
 Owns the correspondence between :mod:`extproc.core` and the schema of `proto/`. The stored bytes are the leaf; nothing
 here is ever called to serialise an entry a second time.
 
-`decision_to_entry` is on the request path: it builds each message with one constructor call and keeps the bytes of
-what repeats from request to request.
+Decisions are encoded by :mod:`extproc.ledger.decisions`, because that is on the request path.
 """
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
@@ -21,7 +20,6 @@ from extproc.core.ids import (
     ConfigRevision,
     Country,
     DataClass,
-    DecisionId,
     Jurisdiction,
     MechanismId,
     ModelId,
@@ -40,15 +38,12 @@ from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steer, Steering
 from extproc.core.tables import Basis, Permit
 from extproc.ledger import entry_pb2 as pb
+from extproc.ledger.decisions import decision_to_entry as decision_to_entry
 from extproc.ledger.errors import MalformedError
+from extproc.ledger.ids import id_from_bytes, id_to_bytes
 
 Json: TypeAlias = dict[str, object]
 """One JSON object."""
-
-_ID_BYTES: Final = 16
-_UUID_CUTS: Final = (8, 12, 16, 20)
-"""Hex digits before which a UUID in canonical form has its hyphens."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeoIdentity:
@@ -123,9 +118,7 @@ def config_to_entry(
 
 def override_to_entry(suspension: Suspension, *, at_s: float, resumed: bool = False) -> bytes:
     """Encode that a legal trigger was pulled, or with `resumed` that it was released."""
-    override = pb.Override(
-        action="resumed" if resumed else "suspended", suspension=_suspension_to_proto(suspension)
-    )
+    override = pb.Override(action="resumed" if resumed else "suspended", suspension=_suspension_to_proto(suspension))
     return pb.Entry(at_s=at_s, override=override).SerializeToString()
 
 
@@ -146,46 +139,223 @@ def close_to_entry(*, at_s: float, reason: str) -> bytes:
     return pb.Entry(at_s=at_s, close=pb.Close(reason=reason)).SerializeToString()
 
 
-def decision_to_entry(decision: Decision, *, sequence: int) -> bytes:
-    """Encode a decision. `sequence` counts the decisions of this log from 1, in the order in which they are committed.
-
-    Raises ValueError when the id is no UUID.
-    """
-    facts = decision.facts
-    permits: dict[Permit, int] = {}
-    message = pb.Decision(
-        id=_id_to_bytes(decision.id),
-        sequence=sequence,
-        config=decision.config,
-        tenant=facts.tenant,
-        binding=facts.binding,
-        model=facts.model,
-        declared_class=facts.declared_class,
-        signals=[
-            pb.Signal(source=each.source, tier=each.tier, jurisdiction=each.jurisdiction, detail=each.detail)
-            for each in facts.signals
+def delivery_to_entry(delivery: Delivery, *, at_s: float) -> bytes:
+    """Encode what Envoy did with one request. Raises ValueError when the decision's id is no UUID."""
+    message = pb.Delivery(
+        decision=None if delivery.decision is None else id_to_bytes(delivery.decision),
+        attempts=[
+            pb.Attempt(
+                cluster=each.cluster,
+                region=each.region,
+                status=each.status,
+                began_at_s=each.began_at_s,
+                duration_s=each.duration_s,
+                flags=each.flags,
+            )
+            for each in delivery.attempts
         ],
-        faults=facts.faults,
+        attempts_expected=delivery.attempts_expected,
+        served=delivery.served,
+        status=delivery.status,
+        began_at_s=delivery.began_at_s,
+        duration_s=delivery.duration_s,
+        finding=delivery.finding,
     )
-    verdict = decision.verdict
-    if verdict is not None:
-        message.verdict.MergeFrom(_verdict_to_proto(verdict, permits))
-    choice = decision.choice
-    if choice is not None:
-        message.choice.MergeFrom(
-            pb.Choice(
-                plan=choice.plan,
-                estimates=[
-                    pb.Estimate(
-                        region=each.region, state=each.state, latency_s=each.latency_s, age_s=each.age_s
-                    )
-                    for each in choice.estimates
-                ],
+    return pb.Entry(at_s=at_s, delivery=message).SerializeToString()
+
+
+def parse_entry(data: bytes) -> pb.Entry:
+    """Read an entry. Raises MalformedError for bytes that are none, and for an unknown kind."""
+    try:
+        entry = pb.Entry.FromString(data)
+    except DecodeError:
+        raise MalformedError("not an entry") from None
+    if entry.WhichOneof("kind") is None:
+        raise MalformedError("an entry without a known kind")
+    return entry
+
+
+def kind_of(entry: pb.Entry) -> str:
+    """Name the kind of an entry by its field in the schema: `decision`."""
+    kind = entry.WhichOneof("kind")
+    if kind is None:
+        raise MalformedError("an entry without a known kind")
+    return str(kind)
+
+
+def decision_from_entry(entry: pb.Entry) -> Decision:
+    """Read a decision back: equal to the one that was recorded. Raises MalformedError."""
+    if not entry.HasField("decision"):
+        raise MalformedError(f"expected a decision, found {entry.WhichOneof('kind')}")
+    message = entry.decision
+    try:
+        permits = [_permit_from_proto(each) for each in message.permits]
+        return Decision(
+            id=id_from_bytes(message.id),
+            decided_at_s=entry.at_s,
+            config=ConfigRevision(message.config),
+            facts=_facts_from_proto(message),
+            steering=_steering_from_proto(message),
+            verdict=_verdict_from_proto(message.verdict, permits) if message.HasField("verdict") else None,
+            choice=_choice_from_proto(message.choice) if message.HasField("choice") else None,
+            transfers=tuple(
+                Transfer(
+                    region=RegionId(each.region),
+                    importer=Country(each.importer),
+                    exporter=Jurisdiction(each.exporter) if each.HasField("exporter") else None,
+                    permit=permits[each.permit],
+                )
+                for each in message.transfers
+            ),
+        )
+    except (ValueError, IndexError) as error:
+        raise MalformedError(f"decision: {error}") from None
+
+
+def delivery_from_entry(entry: pb.Entry) -> Delivery:
+    """Read a delivery back: equal to the one that was recorded. Raises MalformedError."""
+    if not entry.HasField("delivery"):
+        raise MalformedError(f"expected a delivery, found {entry.WhichOneof('kind')}")
+    message = entry.delivery
+    try:
+        return Delivery(
+            decision=id_from_bytes(message.decision) if message.HasField("decision") else None,
+            attempts=tuple(
+                Attempt(
+                    cluster=each.cluster,
+                    region=RegionId(each.region) if each.HasField("region") else None,
+                    status=each.status,
+                    began_at_s=each.began_at_s,
+                    duration_s=each.duration_s,
+                    flags=tuple(each.flags),
+                )
+                for each in message.attempts
+            ),
+            attempts_expected=message.attempts_expected,
+            served=RegionId(message.served) if message.HasField("served") else None,
+            status=message.status,
+            began_at_s=message.began_at_s,
+            duration_s=message.duration_s,
+            finding=Finding(message.finding),
+        )
+    except ValueError as error:
+        raise MalformedError(f"delivery: {error}") from None
+
+
+def suspension_from_proto(message: pb.Suspension) -> Suspension:
+    """Read a suspension back, from a ConfigSnapshot or an Override."""
+    return Suspension(
+        id=OverrideId(message.id),
+        region=RegionId(message.region),
+        reason=message.reason,
+        from_s=message.from_s,
+        until_s=message.until_s if message.HasField("until_s") else None,
+        approved_by=tuple(message.approved_by),
+    )
+
+
+def entry_to_json(entry: pb.Entry) -> Json:
+    """Project an entry into one JSON object for people and tools: ids as UUIDs, hashes as hex."""
+    projected: Json = MessageToDict(entry, preserving_proto_field_name=True)
+    kind = kind_of(entry)
+    body = projected[kind]
+    if isinstance(body, dict):
+        if entry.HasField("decision"):
+            body["id"] = str(id_from_bytes(entry.decision.id))
+        elif entry.delivery.HasField("decision"):
+            body["decision"] = str(id_from_bytes(entry.delivery.decision))
+        elif entry.genesis.HasField("previous"):
+            body["previous"]["root"] = entry.genesis.previous.root.hex()
+        elif entry.config.HasField("geo"):
+            body["geo"]["sha256"] = entry.config.geo.sha256.hex()
+    return {"kind": kind, **projected}
+
+
+def _suspension_to_proto(suspension: Suspension) -> pb.Suspension:
+    return pb.Suspension(
+        id=suspension.id,
+        region=suspension.region,
+        reason=suspension.reason,
+        from_s=suspension.from_s,
+        until_s=suspension.until_s,
+        approved_by=suspension.approved_by,
+    )
+
+
+def _permit_from_proto(message: pb.Permit) -> Permit:
+    return Permit(
+        regime=RegimeId(message.regime),
+        id=PermitId(message.id),
+        cite=message.cite,
+        basis=Basis(message.basis),
+        mechanism=MechanismId(message.mechanism) if message.HasField("mechanism") else None,
+        reference=message.reference,
+    )
+
+
+def _facts_from_proto(message: pb.Decision) -> RequestFacts:
+    return RequestFacts(
+        tenant=TenantId(message.tenant) if message.HasField("tenant") else None,
+        binding=Binding(message.binding),
+        model=ModelId(message.model) if message.HasField("model") else None,
+        declared_class=DataClass(message.declared_class) if message.HasField("declared_class") else None,
+        signals=tuple(
+            Signal(
+                source=Source(each.source),
+                tier=Tier(each.tier),
+                jurisdiction=Jurisdiction(each.jurisdiction) if each.HasField("jurisdiction") else None,
+                detail=each.detail,
+            )
+            for each in message.signals
+        ),
+        faults=tuple(map(Fault, message.faults)),
+    )
+
+
+def _verdict_from_proto(message: pb.Verdict, permits: list[Permit]) -> Verdict:
+    regimes = {regime: RegimeId(regime) for regime in message.regimes}
+    regions: list[RegionVerdict] = []
+    permitted = 0
+    for i, each in enumerate(message.regions):
+        by = each.excluded_by if each.HasField("excluded_by") else None
+        regions.append(
+            RegionVerdict(
+                region=RegionId(each.region),
+                permits=tuple(permits[permit] for permit in each.permits),
+                exclusion=Exclusion(each.exclusion) if each.exclusion else None,
+                excluded_by=by if by is None else regimes.get(by, OverrideId(by)),
             )
         )
-    steering = decision.steering
-    if isinstance(steering, Steer):
-        message.steer.MergeFrom(pb.Steer(plan=steering.plan, route=steering.route))
-    else:
-        message.deny.MergeFrom(pb.Deny(refusal=steering.refusal, retry_after_s=steering.retry_after_s))
-    return pb.Entry(at_s=decision.decided_at_s, decision=message).SerializeToString()
+        if not each.exclusion:
+            permitted |= 1 << i
+    return Verdict(
+        jurisdictions=tuple(map(Jurisdiction, message.jurisdictions)),
+        classes=tuple(map(DataClass, message.classes)),
+        regimes=tuple(regimes.values()),
+        permitted=RegionMask(permitted),
+        regions=tuple(regions),
+    )
+
+
+def _choice_from_proto(message: pb.Choice) -> Choice:
+    return Choice(
+        plan=tuple(message.plan),
+        estimates=tuple(
+            Estimate(
+                region=RegionId(each.region),
+                state=HealthState(each.state),
+                latency_s=each.latency_s if each.HasField("latency_s") else None,
+                age_s=each.age_s if each.HasField("age_s") else None,
+            )
+            for each in message.estimates
+        ),
+    )
+
+
+def _steering_from_proto(message: pb.Decision) -> Steering:
+    if message.HasField("steer"):
+        return Steer(plan=tuple(map(RegionId, message.steer.plan)), route=message.steer.route)
+    deny = message.deny
+    return Deny(
+        refusal=Refusal(deny.refusal), retry_after_s=deny.retry_after_s if deny.HasField("retry_after_s") else None
+    )

@@ -5,7 +5,7 @@ Owns hashing alone: what a leaf holds and where hashes are kept is for others.
 SPEC: RFC 6962 section 2.1 for the hashes; RFC 9162 sections 2.1.3.2 and 2.1.4.2 for verifying proofs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -49,6 +49,15 @@ class Frontier:
             leaf = sha256(b"\x01" + peaks.pop() + leaf).digest()
             size >>= 1
         peaks.append(leaf)
+
+    def extended(self, leaves: Iterable[bytes]) -> "Frontier":
+        """Give the frontier of the tree with more leaf hashes; this one stays as it is."""
+        grown = Frontier()
+        grown.size = self.size
+        grown._peaks = self._peaks.copy()  # noqa: SLF001 - its own class
+        for leaf in leaves:
+            grown.append(leaf)
+        return grown
 
     def root(self) -> bytes:
         """Give the root of the tree as it is now."""

@@ -29,16 +29,15 @@ from extproc.policy.document import (
     ClassNot,
     Condition,
     ExporterIn,
-    Mechanism,
     PermitEntry,
     PolicyDocument,
     Regime,
-    RegionEntry,
     SubjectIn,
     TenantEntry,
     Territory,
     Zone,
     ZoneId,
+    ZoneMember,
 )
 
 
@@ -73,7 +72,7 @@ def compile_policy(document: PolicyDocument) -> CompiledPolicy:
     return CompiledPolicy(
         document=document,
         tables=tables,
-        reading=_reading(document),
+        reading=_reading(document, tables),
         suspensions=_suspensions(document),
     )
 
@@ -164,7 +163,7 @@ def _epochs(document: PolicyDocument, regions: tuple[Region, ...], profiles: lis
 
 def _boundaries(document: PolicyDocument) -> list[date]:
     """List the days after `as_of` on which something begins, or no longer is, in force."""
-    dated = [
+    dated: list[PermitEntry | ZoneMember] = [
         *(permit for regime in document.regimes for permit in regime.permits),
         *(member for zone in document.zones.values() for member in zone.members),
     ]
@@ -330,7 +329,7 @@ def _may_replace(document: PolicyDocument) -> Mapping[Source, frozenset[Source]]
     return {} if jwt is None or not jwt.may_replace else {Source.JWT: frozenset(jwt.may_replace)}
 
 
-def _reading(document: PolicyDocument) -> Reading:
+def _reading(document: PolicyDocument, tables: PolicyTables) -> Reading:
     signals = document.signals
     by_claim: dict[str, dict[str, TenantId]] = {}
     anonymous: TenantId | None = None
@@ -346,7 +345,8 @@ def _reading(document: PolicyDocument) -> Reading:
         residency_claim=signals.jwt.claim if signals.jwt is not None else None,
         jurisdiction_header=signals.header.name if signals.header is not None else None,
         class_header=signals.class_header,
-        classes=frozenset(document.classes),
+        classes=tables.classes,
+        models=frozenset(tables.models),
         tenant_by_claim=by_claim,
         anonymous_tenant=anonymous,
     )

@@ -1,8 +1,8 @@
 """The written policy, field by field: this is the manual of the language.
 
 Everything here is what the operator wrote, checked but not yet compiled. Names that a field takes from the document
-(zones, regions, classes, permits, mechanisms) are known to exist. Where the order of a list means nothing, the parser
-sorts it, so that documents that mean the same are equal.
+(zones, regions, classes, permits, mechanisms) are known to exist. Where the order of a list means nothing, the
+parser sorts it, so that documents that mean the same are equal.
 
 A default never changes within one `apiVersion`: the revision of a policy leaves out what has its default.
 """
@@ -40,9 +40,9 @@ ZoneId = NewType("ZoneId", str)
 Territory: TypeAlias = tuple[str, ...]
 """A set of places, sorted: zone names, country codes (`DE`), subdivision codes (`CA-QC`) or the word `anywhere`.
 
-Something is inside when it is inside any of them. A country holds its subdivisions, but what is only known to be
-in the country is not held by a subdivision: a regime for `CA-QC` does not govern a request that is located no
-better than `CA`. Where the geolocation database does not know subdivisions, write the regime for the country.
+Something is inside when it is inside any of them. A country holds its subdivisions, but what is only known to be in
+the country is not held by a subdivision: a regime for `CA-QC` does not govern a request that is located no better
+than `CA`. Where the geolocation database does not know subdivisions, write the regime for the country.
 """
 
 
@@ -79,12 +79,12 @@ class Identity:
     """Counts up from 1 with each change that is put in force. For people; programs compare revisions."""
 
     as_of: date
-    """The day, from its midnight UTC, from which the policy is in force, and whose law it describes. Requests before
-    it are refused: nobody has said what was lawful then."""
+    """The day, from its midnight UTC, from which the policy is in force, and whose law it describes. Requests
+    before it are refused: nobody has said what was lawful then."""
 
     review_by: date
-    """The day by which somebody must have looked at it again. Not before `as_of`. The policy stays in force after it,
-    because an outage on a date is no review; reports warn."""
+    """The day by which somebody must have looked at it again. Not before `as_of`. The policy stays in force after
+    it, because an outage on a date is no review; reports warn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +95,8 @@ class Ingress:
     """The region in which this sidecar and its Envoy stand."""
 
     trusted_hops: int
-    """`edge: direct` gives 0: clients connect to Envoy themselves. `edge: {trusted_hops: N}` says that N proxies of your
-    own stand in front, each adding to `x-forwarded-for`. No default: a wrong number lets clients forge where
+    """`edge: direct` gives 0: clients connect to Envoy themselves. `edge: {trusted_hops: N}` says that N proxies of
+    your own stand in front, each adding to `x-forwarded-for`. No default: a wrong number lets clients forge where
     they are."""
 
 
@@ -123,8 +123,8 @@ class Zone:
     """One entry of `zones:` a named set of places."""
 
     members: tuple[ZoneMember, ...]
-    """Sorted by code. `builtin` takes the list that the program ships, which becomes part of the revision: an update of
-    the program that changes the list changes the revision too."""
+    """Sorted by code. `builtin` takes the list that the program ships, which becomes part of the revision: an
+    update of the program that changes the list changes the revision too."""
 
     builtin: bool = False
     """Whether it was written as `builtin`. Default: the members were listed."""
@@ -146,15 +146,15 @@ class RegionEntry:
     """ISO 3166-1 alpha-2 code of where its machines stand: a fact, which the law then looks at."""
 
     cluster: str
-    """Envoy's name for it (`outbound|443||host.example` under Istio). Default: the region's id. No two regions share
-    one, or nobody could tell afterwards where a request went."""
+    """Envoy's name for it (`outbound|443||host.example` under Istio). Default: the region's id. No two regions
+    share one, or nobody could tell afterwards where a request went."""
 
     models: Mapping[ModelId, ServedModel]
     """The models it may serve. May be empty, for a region that only receives requests."""
 
     subdivision: Jurisdiction | None = None
-    """ISO 3166-2 code inside the country, where a regime looks that closely (`CA-QC`). Default: not stated, and then no
-    permit for a subdivision covers the region."""
+    """ISO 3166-2 code inside the country, where a regime looks that closely (`CA-QC`). Default: not stated, and
+    then no permit for a subdivision covers the region."""
 
     certs: tuple[str, ...] = ()
     """Certifications that its operator holds (`dpf`, `c5`), sorted; a permit may ask for one. Default: none."""
@@ -214,8 +214,8 @@ class Destination:
     """`to:` which regions a permit covers. All that is given must hold."""
 
     within: tuple[Territory, ...]
-    """`to: EEA`, `to: [DE, NL]`, or in a table any of `zone:`, `country:`, `subdivision:` and `in:`. The region stands in
-    every territory given. At least one; `anywhere` must be written."""
+    """`to: EEA`, `to: [DE, NL]`, or in a table any of `zone:`, `country:`, `subdivision:` and `in:`. The region
+    stands in every territory given. At least one; `anywhere` must be written."""
 
     certs: tuple[str, ...] = ()
     """`cert:` the region has every one of these certifications. Default: none is asked for."""
@@ -225,8 +225,8 @@ class Destination:
 class PermitEntry:
     """One entry of a regime's `permits:` a dated legal basis under which data may go somewhere.
 
-    Permits are tried in the order of the document; the first that covers a region, is enabled and is in force is the one
-    that the record names.
+    Permits are tried in the order of the document; the first that covers a region, is enabled and is in force is
+    the one that the record names.
     """
 
     id: PermitId
@@ -237,8 +237,7 @@ class PermitEntry:
 
     basis: Basis
     """`internal` and `unrestricted` are no transfers; `adequacy`, `safeguards` and `derogation` are, and each
-    decision that rests on one is recorded as a transfer. No default: whether data is transferred must be
-    said."""
+    decision that rests on one is recorded as a transfer. No default: whether data is transferred must be said."""
 
     cite: str
     """The text of law it rests on. Required: a permit that nobody can look up cannot be reviewed."""
@@ -259,8 +258,8 @@ class PermitEntry:
     """What may bring it down (`appeal pending`). Default: nothing known."""
 
     enabled_by: MechanismId | None = None
-    """`tenant.mechanisms.NAME`: the permit is off for every tenant that has not declared this mechanism. Default: on for
-    all, which suits permits that need nothing of the exporter."""
+    """`tenant.mechanisms.NAME`: the permit is off for every tenant that has not declared this mechanism. Default:
+    on for all, which suits permits that need nothing of the exporter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,8 +281,8 @@ class Regime:
     """Unique in the policy; stands in records."""
 
     when: Condition
-    """When it governs. Conditions beside each other must all hold. An empty table is an error: to govern everything, write
-    `subject_in: anywhere`."""
+    """When it governs. Conditions beside each other must all hold. An empty table is an error: to govern
+    everything, write `subject_in: anywhere`."""
 
     permits: tuple[PermitEntry, ...]
     """In order. An empty list permits nothing: whatever this regime governs is refused."""
@@ -313,8 +312,8 @@ class Mechanism:
     """One entry of `mechanisms:` a fact that the exporter declares about itself."""
 
     reference: str = ""
-    """The exporter's own reference, such as a certification number; stands in the record of each transfer. Default, also
-    written `true`: none."""
+    """The exporter's own reference, such as a certification number; stands in the record of each transfer. Default,
+    also written `true`: none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,15 +327,15 @@ class TenantEntry:
     """`class:` the class of the tenant's data. A request may declare another one beside it, which can only narrow."""
 
     exporter: Jurisdiction | None = None
-    """Country or subdivision in which the party that exports the data is established, for conditions on `exporter_in`.
-    Default: none, and only the data subjects' law governs."""
+    """Country or subdivision in which the party that exports the data is established, for conditions on
+    `exporter_in`. Default: none, and only the data subjects' law governs."""
 
     mechanisms: Mapping[MechanismId, Mechanism]
     """The transfer mechanisms that the exporter has. Default: none, so every permit that needs one is off."""
 
     allow: tuple[str, ...] | None = None
-    """Patterns over region ids (`eu-*`), sorted: the tenant's own restriction, which never adds a region. Default: all
-    regions that the law leaves."""
+    """Patterns over region ids (`eu-*`), sorted: the tenant's own restriction, which never adds a region. Default:
+    all regions that the law leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -403,7 +402,8 @@ class OverrideEntry:
     """`from:` a moment with its offset (`2026-11-21T09:00:00Z`), or a day, from its midnight UTC."""
 
     until_at: datetime | None = None
-    """`until:` a moment, which no longer counts, or a day, which still counts to its end. Default: until it is removed."""
+    """`until:` a moment, which no longer counts, or a day, which still counts to its end. Default: until it is
+    removed."""
 
     approved_by: tuple[str, ...]
     """Who approved it, sorted; at least one. Two are better."""
@@ -436,12 +436,12 @@ class PolicyDocument:
     signals: Signals
 
     conflict: ConflictMode = ConflictMode.INTERSECT
-    """`conflict: {mode: …}` when signals name different jurisdictions: `intersect` lets all of their laws govern at once,
-    `deny` refuses the request. Default: `intersect`, which travellers and VPN users survive."""
+    """`conflict: {mode: …}` when signals name different jurisdictions: `intersect` lets all of their laws govern at
+    once, `deny` refuses the request. Default: `intersect`, which travellers and VPN users survive."""
 
     overrides: tuple[OverrideEntry, ...] = ()
     """Default: none."""
 
     plan_length: int = 2
-    """`plan: {length: N}` how many regions a request may be tried in, 1 to 3. Default 2: the primary and one fallback. Each
-    plan is a cluster in Envoy's configuration, so their number grows with this power of the regions."""
+    """`plan: {length: N}` how many regions a request may be tried in, 1 to 3. Default 2: the primary and one
+    fallback. Each plan is a cluster in Envoy's configuration, so their number grows with this power of the regions."""

@@ -84,7 +84,7 @@ def load_configuration(files: Files, *, before: Configuration | None = None) -> 
             f"{files.policy}: the policy reads the signal geoip, but no database is given. "
             "Mend: name one with --geo-db, or remove signals.geoip from the policy"
         )
-    overrides = load_overrides(files.overrides, compiled.tables) if files.overrides is not None else ()
+    overrides = load_overrides(files.overrides, frozenset(compiled.tables.index)) if files.overrides is not None else ()
     suspensions = (*compiled.suspensions, *overrides)
     database = None if files.geo is None else _load_database(files.geo, before)
     return Configuration(

@@ -29,14 +29,22 @@ class Live:
 
     def __init__(self, configuration: Configuration) -> None:
         self.configuration = configuration
-        self.current = _current(configuration, {})
+        self.current = _current(configuration, {}, {})
 
-    def configure(self, configuration: Configuration) -> None:
-        """Decide by another configuration from now on; regions that remain keep their health."""
+    def with_configuration(self, configuration: Configuration) -> Current:
+        """Give what :meth:`configure` would put in force now; regions that remain keep their health."""
         before = self.current.snapshot
         health = {region.id: before.health[i] for i, region in enumerate(before.policy.regions)}
-        self.current = _current(configuration, health)
+        return _current(configuration, health, self.current.regions)
+
+    def configure(self, configuration: Configuration) -> None:
+        """Decide by another configuration from now on."""
+        self.current = self.with_configuration(configuration)
         self.configuration = configuration
+
+    def region_of(self, cluster: str) -> RegionId | None:
+        """Give the region of an Envoy cluster; one that was removed is still known, for requests on their way."""
+        return self.current.regions.get(cluster)
 
     def health_of(self, region: RegionId) -> RegionHealth | None:
         """Give the health of a region, None where the policy no longer has it."""
@@ -51,7 +59,9 @@ class Live:
         self.current = replace(self.current, snapshot=replace(snapshot, health=changed))
 
 
-def _current(configuration: Configuration, health: Mapping[RegionId, RegionHealth]) -> Current:
+def _current(
+    configuration: Configuration, health: Mapping[RegionId, RegionHealth], known: Mapping[str, RegionId]
+) -> Current:
     tables = configuration.tables
     return Current(
         snapshot=Snapshot(
@@ -61,5 +71,5 @@ def _current(configuration: Configuration, health: Mapping[RegionId, RegionHealt
             health=tuple(health.get(region.id, NEVER_OBSERVED) for region in tables.regions),
         ),
         reader=RequestReader(configuration.reading, configuration.locate),
-        regions={region.cluster: region.id for region in tables.regions},
+        regions={**known, **{region.cluster: region.id for region in tables.regions}},
     )

@@ -1,9 +1,15 @@
 """The sidecar's Prometheus metrics. Labels come from closed sets, so cardinality is bounded."""
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from extproc.core.delivery import Finding
+from extproc.core.health import HealthState
+from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steering
+
+_UP: Final = {HealthState.UP: 1.0, HealthState.UNKNOWN: 0.5, HealthState.DOWN: 0.0}
 
 
 class Metrics:
@@ -54,6 +60,12 @@ class Metrics:
             "Access log messages that could not be read.",
             registry=self.registry,
         )
+        self._regions = Gauge(
+            "situs_region_up",
+            "Whether a region can serve, as decisions see it: 1 up, 0.5 unknown, 0 down.",
+            ["region"],
+            registry=self.registry,
+        )
         for finding in Finding:
             self._deliveries.labels(finding.value)
         for result in ("taken", "refused"):
@@ -65,6 +77,11 @@ class Metrics:
             self._decisions.labels("refused", steering.refusal.value).inc()
         else:
             self._decisions.labels("steered", "").inc()
+
+    def seen(self, snapshot: Snapshot, now_s: float) -> None:
+        """Export the health that decisions see at `now_s`."""
+        for region, health in zip(snapshot.policy.regions, snapshot.health, strict=True):
+            self._regions.labels(region.id).set(_UP[health.state_at(now_s)])
 
     def delivered(self, finding: Finding) -> None:
         """Count a reconciled delivery."""

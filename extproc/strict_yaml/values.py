@@ -14,6 +14,7 @@ from extproc.strict_yaml.problems import Place, Problem
 
 T = TypeVar("T")
 D = TypeVar("D")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this package: a jump to the enclosing part
@@ -89,14 +90,14 @@ class Value:
         return _Refused()
 
 
-class Field(Generic[T]):
+class Field(Generic[T_co]):
     """What asking for a field gave: its value, or the knowledge that the field was reported as faulty."""
 
-    def __init__(self, values: tuple[T, ...]) -> None:
+    def __init__(self, values: tuple[T_co, ...]) -> None:
         self._values = values
 
     @classmethod
-    def of(cls, read: Callable[[], T]) -> "Field[T]":
+    def of(cls, read: Callable[[], T_co]) -> "Field[T_co]":
         """Call `read`, and keep what it gives or that it was refused."""
         try:
             return cls((read(),))
@@ -109,7 +110,7 @@ class Field(Generic[T]):
         return bool(self._values)
 
     @property
-    def value(self) -> T:
+    def value(self) -> T_co:
         """The value. Taking that of a faulty field leaves the part that holds it: ask for every field before."""
         for value in self._values:
             return value
@@ -158,6 +159,7 @@ class Table:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """Give the known name that `name` most likely was meant to be, if any is near."""
-    found = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return found[0] if found else None
+    """Give the known name that `name` most likely was meant to be, if any is near. The case of letters is ignored."""
+    folded = {option.lower(): option for option in sorted(known)}
+    found = difflib.get_close_matches(name.lower(), list(folded), n=1, cutoff=0.6)
+    return folded[found[0]] if found else None

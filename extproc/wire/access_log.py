@@ -7,7 +7,7 @@ hold addresses too: none of them leaves this module.
 SPEC: envoy.service.accesslog.v3, envoy.data.accesslog.v3.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -72,9 +72,9 @@ Ended: TypeAlias = AttemptEnded | RequestEnded
 class AccessLogReader:
     """Reads one access log stream; which log it is comes with the stream's first message only."""
 
-    def __init__(self, regions: Mapping[str, RegionId]) -> None:
-        """Read with `regions`, from cluster name to region."""
-        self._regions = regions
+    def __init__(self, region_of: Callable[[str], RegionId | None]) -> None:
+        """Read with `region_of`, from a cluster's name to its region or None."""
+        self._region_of = region_of
         self._log = ""
 
     def read(self, message: bytes) -> Iterator[Ended]:
@@ -97,7 +97,7 @@ class AccessLogReader:
             decision=_decision(entry),
             attempt=Attempt(
                 cluster=common.upstream_cluster,
-                region=self._regions.get(common.upstream_cluster),
+                region=self._region_of(common.upstream_cluster),
                 status=entry.response.response_code.value,
                 began_at_s=_seconds(common.start_time),
                 duration_s=_seconds(common.duration),
@@ -113,7 +113,7 @@ class AccessLogReader:
             decision=_decision(entry),
             attempts=common.upstream_request_attempt_count if reached else 0,
             cluster=common.upstream_cluster if reached else None,
-            served=self._regions.get(common.upstream_cluster) if answered else None,
+            served=self._region_of(common.upstream_cluster) if answered else None,
             status=entry.response.response_code.value,
             began_at_s=_seconds(common.start_time),
             duration_s=_seconds(common.duration),

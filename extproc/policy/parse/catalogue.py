@@ -212,7 +212,7 @@ def _inside(country: Field[Country]) -> Callable[[str], Jurisdiction]:
     return parse
 
 
-def _not_before(name: str, earliest: Field[date] | Field[date | None]) -> Callable[[str], date]:
+def _not_before(name: str, earliest: Field[date | None]) -> Callable[[str], date]:
     def parse(written: str) -> date:
         day = parse_day(written)
         first = earliest.value if earliest.is_sound else None

@@ -95,8 +95,7 @@ def condition(vocabulary: Vocabulary) -> Reader[Condition]:
             table.optional("any", lambda v: AnyOf(any=nested(v)), default=None),
             table.optional("all", lambda v: AllOf(all=nested(v)), default=None),
         ]
-        table.close()
-        parts = tuple(part.value for part in found if not part.is_sound or part.value is not None)
+        parts = [part.value for part in found]
         conditions = tuple(part for part in parts if part is not None)
         if not conditions:
             table.value.refuse("no condition is given", "write one; 'subject_in: anywhere' governs every request")

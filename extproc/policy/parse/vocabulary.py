@@ -60,7 +60,7 @@ class Vocabulary:
         except UnfitError as error:
             # Two letters, or what is a code in upper case, was meant as a code and not as a zone.
             code = written.upper()
-            if is_jurisdiction(code) or is_country(code[:2]) and code[2:3] == "-" or len(code) == 2:  # noqa: PLR2004
+            if is_jurisdiction(code) or (is_country(code[:2]) and code[2:3] == "-") or len(code) == 2:  # noqa: PLR2004
                 return parse_jurisdiction(written)
             message = f"'{written[:60]}' is neither a zone of this policy nor an ISO 3166 code"
             raise UnfitError(message, error.mend) from None

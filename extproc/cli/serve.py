@@ -1,0 +1,155 @@
+"""`situs serve`: run the sidecar."""
+
+import argparse
+import asyncio
+import logging
+import socket
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+
+from extproc.cli.exits import CONFIGURATION, refuse
+from extproc.core.ids import RegionId
+from extproc.ledger.commit import Durability, LogIdentity
+from extproc.ledger.errors import LedgerError
+from extproc.ledger.keys import load_or_create_key
+from extproc.mesh.parse import load_mesh
+from extproc.mesh.section import Mesh
+from extproc.sidecar.configuration import Configuration, Files, load_configuration
+from extproc.sidecar.serve import BAD_CONFIGURATION, EXIT_LOG, Settings, serve
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+_EPILOG = dedent(
+    """\
+    The policy, the override file and the geolocation database are watched: a changed file is taken within half a
+    second, or refused with the last good one kept, which is logged and counted (situs_reloads_total).
+
+    example:
+      situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --overrides overrides.yaml \\
+          --log /var/lib/situs --key /etc/situs/log.key --listen unix:/run/situs.sock --admin 127.0.0.1:9902
+
+    exit codes: 0 stopped by SIGTERM or SIGINT, 1 wrong usage, 74 the log cannot be written (start anew),
+    78 a configuration that cannot be used
+    """
+)
+
+
+def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "serve",
+        help="run the sidecar beside Envoy",
+        description="Answer Envoy's external processing requests: decide, record, steer.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--policy", type=Path, required=True, metavar="FILE", help="the policy, YAML")
+    parser.add_argument(
+        "--mesh", type=Path, metavar="FILE", help="the mesh file; its cells are probed (default: no probes)"
+    )
+    parser.add_argument("--geo-db", type=Path, metavar="FILE", help="geolocation database, mmdb")
+    parser.add_argument(
+        "--overrides", type=Path, metavar="FILE", help="legal overrides, as `situs suspend` writes them; must exist"
+    )
+    parser.add_argument("--log", type=Path, required=True, metavar="DIR", help="where the decision log is written")
+    parser.add_argument(
+        "--key",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the log's signing key, mode 0600; made at the first start if it is not there",
+    )
+    parser.add_argument(
+        "--listen",
+        default="unix:/run/situs/situs.sock",
+        metavar="ADDRESS",
+        help="unix:/path or host:port for Envoy (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--admin", metavar="HOST:PORT", help="serve /metrics, /readyz and /livez there (default: nowhere)"
+    )
+    parser.add_argument(
+        "--durability",
+        choices=[mode.value for mode in Durability],
+        default=Durability.FSYNC.value,
+        help="a decision is released after fdatasync, or after write(2) with fdatasync within 50 ms "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--org", default="local", help="names the log's origin (default: %(default)s)")
+    parser.add_argument("--env", default="dev", help="names the log's origin (default: %(default)s)")
+    parser.add_argument("--node", default=socket.gethostname(), help="names the log's origin (default: the host name)")
+    parser.add_argument(
+        "--drain",
+        type=float,
+        default=5.0,
+        metavar="SECONDS",
+        help="finish requests in flight within this time after SIGTERM (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load everything, then serve until told to stop."""
+    _configure_logging()
+    files = Files(policy=args.policy, geo=args.geo_db, overrides=args.overrides)
+    try:
+        configuration = load_configuration(files)
+        mesh = None if args.mesh is None else load_mesh(args.mesh, configuration.tables, configuration.reading)
+        key = load_or_create_key(args.key)
+    except (*BAD_CONFIGURATION, LedgerError) as error:
+        return refuse(error, CONFIGURATION)
+    settings = Settings(
+        files=files,
+        listen=args.listen,
+        log=args.log,
+        identity=_identity(args, configuration),
+        key=key,
+        durability=Durability(args.durability),
+        endpoints=_endpoints(mesh),
+        admin=args.admin,
+        drain_s=args.drain,
+    )
+    try:
+        return uvloop.run(serve(settings, configuration))
+    except LedgerError as error:
+        return refuse(error, EXIT_LOG)
+    except OSError as error:
+        return refuse(error, CONFIGURATION)
+    except asyncio.CancelledError:  # pragma: no cover - a signal during start
+        return EXIT_LOG
+
+
+def _identity(args: argparse.Namespace, configuration: Configuration) -> LogIdentity:
+    return LogIdentity(
+        org=args.org, env=args.env, region=configuration.tables.ingress_region, node=args.node, worker="0"
+    )
+
+
+def _endpoints(mesh: Mesh | None) -> dict[RegionId, str]:
+    """Give the first endpoint of each region: a cell answers for its region."""
+    if mesh is None:
+        return {}
+    first = {region: entry.endpoints[0] for region, entry in mesh.regions.items()}
+    return {region: f"{endpoint.address}:{endpoint.port}" for region, endpoint in first.items()}
+
+
+def _configure_logging() -> None:
+    """Write one JSON object per event to standard error, or lines for a person where that is a terminal."""
+    pretty = sys.stderr.isatty()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+            structlog.processors.format_exc_info,
+            structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )

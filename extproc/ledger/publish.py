@@ -1,0 +1,91 @@
+"""Publishing: the log as tlog-tiles files, which anybody's program can read.
+
+Owns the order in which files appear: a tile before the checkpoint that covers it, each file whole or not at all. What
+is published must be durable in the write-ahead log already; from there all of it can be made again, so publishing
+itself flushes only when a log ends.
+
+SPEC: https://c2sp.org/tlog-tiles
+"""
+
+import ctypes
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from extproc.ledger.tiles import TILE_WIDTH, Tile, TileBuilder, format_tile_path
+
+CHECKPOINT: Final = "checkpoint"
+
+
+class Publisher:
+    """Writes one log's tiles and checkpoints. Every failure is an OSError."""
+
+    def __init__(self, log: Path, scratch: Path) -> None:
+        """Publish below `log`; `scratch` is a file on the same file system, where each file is written first."""
+        self._log = log
+        self._scratch = scratch
+        self._tiles = TileBuilder()
+        self._superseded: list[Path] = []
+
+    @property
+    def size(self) -> int:
+        """Number of entries taken up so far."""
+        return self._tiles.size
+
+    def append(self, encoded: Sequence[bytes], leaves: Sequence[bytes]) -> None:
+        """Take up durable entries, as bundles hold them, with their leaf hashes; full tiles are written at once."""
+        for tile, data in self._tiles.append(encoded, leaves):
+            self._write(tile, data)
+            self._superseded.append(self._log / f"{format_tile_path(tile)}.p")
+
+    def publish(self, checkpoint: bytes) -> None:
+        """Write the partial tiles, then the checkpoint, which must be that of all that was taken up."""
+        self.write_partial()
+        self.write_checkpoint(checkpoint)
+        # SPEC: partial tiles may go once the full tile is there.
+        for path in self._superseded:
+            shutil.rmtree(path, ignore_errors=True)
+        self._superseded.clear()
+
+    def write_partial(self) -> None:
+        """Write the tiles of the right edge as far as they are."""
+        for tile, data in self._tiles.partial():
+            self._write(tile, data)
+
+    def write_checkpoint(self, checkpoint: bytes) -> None:
+        """Write the checkpoint. Every tile that it covers must be there."""
+        self._replace(self._log / CHECKPOINT, checkpoint)
+
+    def sync(self) -> None:
+        """Make everything that was published durable."""
+        sync_file_system(self._log)
+
+    def _write(self, tile: Tile, data: bytes) -> None:
+        path = self._log / format_tile_path(tile)
+        if tile.width == TILE_WIDTH or not path.exists():
+            self._replace(path, data)
+
+    def _replace(self, path: Path, data: bytes) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+        finally:
+            os.close(descriptor)
+        self._scratch.replace(path)
+
+
+def sync_file_system(path: Path) -> None:
+    """Flush the file system that holds `path`: one call, however many files were written. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if libc.syncfs(descriptor):
+            error = ctypes.get_errno()
+            raise OSError(error, os.strerror(error), str(path))
+    finally:
+        os.close(descriptor)

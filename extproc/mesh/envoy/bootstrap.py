@@ -1,0 +1,59 @@
+"""The whole configuration of one Envoy, from the policy and the mesh file. Pure."""
+
+from extproc.core.reading import Reading
+from extproc.core.steering import PLAN_SEPARATOR
+from extproc.core.tables import PolicyTables
+from extproc.mesh.envoy.addresses import address_of
+from extproc.mesh.envoy.api import bootstrap, connection_limit, core, overload, packed
+from extproc.mesh.envoy.clusters import region_cluster, sidecar_cluster
+from extproc.mesh.envoy.edge import edge_listener
+from extproc.mesh.envoy.plans import plan_clusters
+from extproc.mesh.section import Mesh
+from extproc.names import SIDECAR_CLUSTER
+
+Bootstrap = bootstrap.Bootstrap
+
+
+def render_bootstrap(tables: PolicyTables, reading: Reading, mesh: Mesh) -> Bootstrap:
+    """Render the configuration of an Envoy that asks the sidecar first and sends nothing without its answer.
+
+    Raises ValueError where the regions of the policy and of the mesh differ, or a cluster's name is not usable.
+    """
+    _check(tables, mesh)
+    names = [region.cluster for region in tables.regions]
+    return Bootstrap(
+        # Sent with every access log stream; nothing is asked of a control plane.
+        node=core.Node(id="situs", cluster="situs"),
+        admin=bootstrap.Admin(address=address_of(mesh.admin), ignore_global_conn_limit=True),
+        overload_manager=_connection_limit(mesh.limits.connections),
+        static_resources=bootstrap.BootstrapStaticResources(
+            listeners=[edge_listener(reading, mesh, tables.plan_length)],
+            clusters=[
+                sidecar_cluster(mesh),
+                *(region_cluster(region, mesh) for region in tables.regions),
+                *plan_clusters(names, tables.plan_length, mesh),
+            ],
+        ),
+    )
+
+
+def _connection_limit(connections: int) -> overload.OverloadManager:
+    limit = connection_limit.DownstreamConnectionsConfig(max_active_downstream_connections=connections)
+    return overload.OverloadManager(
+        resource_monitors=[
+            overload.ResourceMonitor(
+                name="envoy.resource_monitors.global_downstream_max_connections", typed_config=packed(limit)
+            )
+        ]
+    )
+
+
+def _check(tables: PolicyTables, mesh: Mesh) -> None:
+    ids = {region.id for region in tables.regions}
+    if ids != set(mesh.regions):
+        differing = ", ".join(sorted(ids ^ set(mesh.regions)))
+        raise ValueError(f"the policy and the mesh file differ in regions: {differing}. Mend: list the same in both")
+    names = [SIDECAR_CLUSTER, *(region.cluster for region in tables.regions)]
+    for name in names:
+        if not name or PLAN_SEPARATOR in name or names.count(name) > 1:
+            raise ValueError(f"the cluster name '{name}' is taken or not usable. Mend: give each region its own name")

@@ -1,0 +1,113 @@
+"""The clusters that hold endpoints: one for each region, and one for the sidecar."""
+
+from typing import Final
+
+from extproc.core.tables import Region
+from extproc.mesh.envoy.addresses import assignment_of, discovery_of
+from extproc.mesh.envoy.api import cluster, core, packed, seconds, types, upstream_http
+from extproc.mesh.section import Health, Limits, Mesh, Retries, TcpAddress
+from extproc.names import SIDECAR_CLUSTER
+
+HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def region_cluster(region: Region, mesh: Mesh) -> cluster.Cluster:
+    """Give the cluster of one region: its cells, all at one priority, HTTP/1.1 to each."""
+    places = mesh.regions[region.id].endpoints
+    http = upstream_http.HttpProtocolOptions(
+        common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(mesh.timeouts.cell_idle_s)),
+        explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
+            http_protocol_options=core.Http1ProtocolOptions()
+        ),
+    )
+    return cluster.Cluster(
+        name=region.cluster,
+        type=discovery_of(places),
+        respect_dns_ttl=discovery_of(places) is cluster.ClusterDiscoveryType.STRICT_DNS,
+        connect_timeout=seconds(mesh.timeouts.connect_s),
+        per_connection_buffer_limit_bytes=mesh.limits.buffer_kib * 1024,
+        lb_policy=cluster.ClusterLbPolicy.LEAST_REQUEST,
+        load_assignment=assignment_of(region.cluster, places),
+        common_lb_config=cluster.ClusterCommonLbConfig(healthy_panic_threshold=types.Percent(value=0.0)),
+        health_checks=[_health_check(mesh.health)],
+        outlier_detection=_outlier_detection(mesh.health),
+        circuit_breakers=breakers(mesh.limits, mesh.retries),
+        typed_extension_protocol_options={HTTP_OPTIONS: packed(http)},
+    )
+
+
+def sidecar_cluster(mesh: Mesh) -> cluster.Cluster:
+    """Give the cluster of the sidecar, which takes decisions and access logs over HTTP/2."""
+    places = (mesh.sidecar,)
+    http = upstream_http.HttpProtocolOptions(
+        explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
+            http2_protocol_options=core.Http2ProtocolOptions(max_concurrent_streams=mesh.limits.in_flight)
+        )
+    )
+    # ENVOY: HTTP/2 keep-alive pings are left off: gRPC servers answer more than one in five minutes on a connection
+    # without data with GOAWAY. The kernel's probes find a remote host that is gone.
+    keepalive = cluster.UpstreamConnectionOptions(
+        tcp_keepalive=core.TcpKeepalive(keepalive_probes=3, keepalive_time=10, keepalive_interval=5)
+    )
+    return cluster.Cluster(
+        name=SIDECAR_CLUSTER,
+        type=discovery_of(places),
+        connect_timeout=seconds(mesh.timeouts.connect_s),
+        load_assignment=assignment_of(SIDECAR_CLUSTER, places),
+        circuit_breakers=breakers(mesh.limits, None),
+        upstream_connection_options=keepalive if isinstance(mesh.sidecar, TcpAddress) else None,
+        typed_extension_protocol_options={HTTP_OPTIONS: packed(http)},
+    )
+
+
+def breakers(limits: Limits, retries: Retries | None) -> cluster.CircuitBreakers:
+    """Give circuit breakers for all that may be in flight; without `retries`, none are allowed."""
+    budget = (
+        None
+        if retries is None
+        else cluster.CircuitBreakersThresholdsRetryBudget(
+            budget_percent=types.Percent(value=retries.budget_percent),
+            min_retry_concurrency=retries.budget_floor,
+        )
+    )
+    return cluster.CircuitBreakers(
+        thresholds=[
+            cluster.CircuitBreakersThresholds(
+                max_connections=limits.in_flight,
+                max_pending_requests=limits.in_flight,
+                max_requests=limits.in_flight,
+                max_retries=None if budget else 0,
+                retry_budget=budget,
+            )
+        ]
+    )
+
+
+def _health_check(health: Health) -> core.HealthCheck:
+    return core.HealthCheck(
+        timeout=seconds(health.timeout_s),
+        interval=seconds(health.interval_s),
+        # ENVOY: the default is 60 s for a cluster without traffic, which is what a backup region is.
+        no_traffic_interval=seconds(health.interval_s),
+        unhealthy_threshold=health.unhealthy,
+        healthy_threshold=health.healthy,
+        http_health_check=core.HealthCheckHttpHealthCheck(path=health.path),
+    )
+
+
+def _outlier_detection(health: Health) -> cluster.OutlierDetection:
+    return cluster.OutlierDetection(
+        interval=seconds(1),
+        base_ejection_time=seconds(health.ejection_s),
+        max_ejection_time=seconds(health.longest_ejection_s),
+        max_ejection_percent=100,
+        consecutive_gateway_failure=health.failures,
+        enforcing_consecutive_gateway_failure=100,
+        split_external_local_origin_errors=True,
+        consecutive_local_origin_failure=health.failures,
+        enforcing_consecutive_local_origin_failure=100,
+        # Neither a 500 nor statistics about other hosts eject.
+        enforcing_consecutive_5xx=0,
+        enforcing_success_rate=0,
+        enforcing_local_origin_success_rate=0,
+    )

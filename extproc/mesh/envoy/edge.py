@@ -1,0 +1,95 @@
+"""The listener: the declared edge, what is stripped before any filter runs, and the order of the filters."""
+
+from typing import Final
+
+from extproc.core.reading import Reading
+from extproc.mesh.envoy.addresses import address_of
+from extproc.mesh.envoy.api import (
+    core,
+    early_mutation,
+    hcm,
+    listener,
+    matcher,
+    mutation_rules,
+    packed,
+    router,
+    seconds,
+)
+from extproc.mesh.envoy.decision import decision_filter
+from extproc.mesh.envoy.logs import sidecar_log
+from extproc.mesh.envoy.routes import routes
+from extproc.mesh.envoy.tokens import token_filter
+from extproc.mesh.section import Mesh
+from extproc.names import ATTEMPT_LOG, HEADER_PREFIX, REQUEST_LOG
+
+_STRIPPED: Final = (HEADER_PREFIX, "x-envoy-")
+"""Prefixes of headers that only we and Envoy write. A client's `x-envoy-` headers could change retries and timeouts."""
+
+_STREAMS: Final = 100
+_STREAM_WINDOW: Final = 64 * 1024
+_CONNECTION_WINDOW: Final = 1024 * 1024
+
+
+def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Listener:
+    """Give the listener that clients connect to."""
+    manager = hcm.HttpConnectionManager(
+        stat_prefix="situs",
+        codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
+        use_remote_address=True,
+        xff_num_trusted_hops=reading.trusted_hops,
+        early_header_mutation_extensions=[_early_strip()],
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action=hcm.HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST,
+        max_request_headers_kb=mesh.limits.header_kib,
+        request_timeout=seconds(mesh.timeouts.request_s),
+        request_headers_timeout=seconds(mesh.timeouts.headers_s),
+        stream_idle_timeout=seconds(mesh.timeouts.idle_s),
+        common_http_protocol_options=core.HttpProtocolOptions(
+            idle_timeout=seconds(mesh.timeouts.idle_s),
+            headers_with_underscores_action=core.HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
+        ),
+        http2_protocol_options=core.Http2ProtocolOptions(
+            max_concurrent_streams=_STREAMS,
+            initial_stream_window_size=_STREAM_WINDOW,
+            initial_connection_window_size=_CONNECTION_WINDOW,
+        ),
+        http_filters=_filters(reading, mesh),
+        route_config=routes(mesh, plan_length),
+        access_log=[sidecar_log(REQUEST_LOG)],
+    )
+    chain = listener.FilterChain(
+        filters=[
+            listener.Filter(name="envoy.filters.network.http_connection_manager", typed_config=packed(manager)),
+        ]
+    )
+    return listener.Listener(
+        name="situs",
+        address=address_of(mesh.listener),
+        per_connection_buffer_limit_bytes=mesh.limits.buffer_kib * 1024,
+        filter_chains=[chain],
+    )
+
+
+def _early_strip() -> core.TypedExtensionConfig:
+    strip = [
+        mutation_rules.HeaderMutation(
+            remove_on_match=mutation_rules.HeaderMutationRemoveOnMatch(key_matcher=matcher.StringMatcher(prefix=prefix))
+        )
+        for prefix in _STRIPPED
+    ]
+    return core.TypedExtensionConfig(
+        name="envoy.http.early_header_mutation.header_mutation",
+        typed_config=packed(early_mutation.HeaderMutation(mutations=strip)),
+    )
+
+
+def _filters(reading: Reading, mesh: Mesh) -> list[hcm.HttpFilter]:
+    """Give the filters in order: tokens are verified, then the decision is made, then the request is routed."""
+    tokens = [token_filter(mesh.jwt)] if mesh.jwt else []
+    last = router.Router(upstream_log=[sidecar_log(ATTEMPT_LOG)], suppress_envoy_headers=True)
+    return [
+        *tokens,
+        decision_filter(reading, mesh),
+        hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(last)),
+    ]

@@ -1,0 +1,51 @@
+"""Why the fields of the rendered configuration are what they are, by field name.
+
+One or two sentences each, written as a comment where the field first occurs. The README of the reference
+configurations says more.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "admin": "Can stop Envoy and shows its configuration: keep it on loopback.",
+        "use_remote_address": "The peer's address counts, not what a client writes into x-forwarded-for. "
+        "Envoy's default would let the client choose its country.",
+        "xff_num_trusted_hops": "The policy's edge.trusted_hops: own proxies in front, each of which appends the "
+        "address that it saw.",
+        "early_header_mutation_extensions": "Before any filter and before the route is chosen: nobody but the sidecar "
+        "may write x-situs-*, and no client may set Envoy's retries and timeouts.",
+        "path_with_escaped_slashes_action": "The cell must read the same model from the path as the sidecar did.",
+        "headers_with_underscores_action": "x_situs_route and x-situs-route are one header to some servers.",
+        "max_request_headers_kb": "Room for a path of 64 KiB; Envoy's default of 60 refuses it.",
+        "payload_in_metadata": "The claims reach the sidecar as metadata; the token goes no further than here.",
+        "processing_mode": "One message and one answer for a request. failure_mode_allow stays false (left out, as "
+        "its default): without a decision there is no request.",
+        "message_timeout": "Envoy's default of 0.2 s is shorter than one stalled fsync. On time-out: status_on_error.",
+        "forward_rules": "Exactly what the policy reads. Unset, cookies and Authorization would be sent.",
+        "mutation_rules": "The sidecar may set its two headers; an answer that sets another fails the request.",
+        "route_cache_action": "The route is chosen anew, with the plan that the sidecar named.",
+        "metadata_options": "Verified claims go to the sidecar; the decision id comes back. Without these lists both "
+        "would be dropped silently.",
+        "upstream_log": "One entry for each attempt: a request that failed in one region and was served in another "
+        "was in both.",
+        "access_log": "One entry for each request, to the sidecar, which compares served with permitted.",
+        "cluster_header": "Only clusters of this file can be named. An unknown name is answered 503.",
+        "retry_policy": "Retries do not ask the sidecar again, so they stay in the plan: previous_priorities walks the "
+        "regions of the named plan and no others.",
+        "retry_budget": "In place of Envoy's three retries at a time.",
+        "direct_response": "A request without a plan is refused here.",
+        "circuit_breakers": "Sized for all that may be in flight; Envoy's default of 1,024 refuses legal requests.",
+        "common_lb_config": "No panic: 0 % ({} is Percent 0). With Envoy's default of 50 % a region with dead cells "
+        "would still be sent requests instead of the next of the plan.",
+        "no_traffic_interval": "Envoy's default of 60 s would find out late about a backup, which has no traffic.",
+        "outlier_detection": "Gateway errors and failed connections eject a cell. A 500 does not: one client with a "
+        "poisoned request must not eject a region.",
+        "response_headers_to_remove": "Between a cell and Envoy; a client has no use for them.",
+        "request_headers_to_remove": "The plan is no business of the cell.",
+        "cluster_type": "A plan: these regions in this order, and nowhere else.",
+        "per_connection_buffer_limit_bytes": "Also what Envoy keeps of a body for a retry; a larger body gets none.",
+    }
+)

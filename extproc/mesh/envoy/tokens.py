@@ -1,0 +1,33 @@
+"""The jwt_authn filter: verifies tokens before the sidecar reads their claims."""
+
+from extproc.mesh.envoy.api import Empty, core, hcm, jwt_authn, packed, route
+from extproc.mesh.section import Jwt
+from extproc.names import JWT_PAYLOAD
+
+_PROVIDER = "situs_tokens"
+
+
+def token_filter(jwt: Jwt) -> hcm.HttpFilter:
+    """Give the filter: no token passes without claims, a good one with them, a bad one is answered 401."""
+    provider = jwt_authn.JwtProvider(
+        issuer=jwt.issuer,
+        audiences=list(jwt.audiences),
+        local_jwks=core.DataSource(filename=jwt.jwks_file),
+        require_expiration=True,
+        # Named, so that Envoy does not also take a token from the query, where logs would keep it.
+        from_headers=[jwt_authn.JwtHeader(name="Authorization", value_prefix="Bearer ")],
+        payload_in_metadata=JWT_PAYLOAD,
+    )
+    requirement = jwt_authn.JwtRequirement(
+        requires_any=jwt_authn.JwtRequirementOrList(
+            requirements=[
+                jwt_authn.JwtRequirement(provider_name=_PROVIDER),
+                jwt_authn.JwtRequirement(allow_missing=Empty()),
+            ]
+        )
+    )
+    config = jwt_authn.JwtAuthentication(
+        providers={_PROVIDER: provider},
+        rules=[jwt_authn.RequirementRule(match=route.RouteMatch(prefix="/"), requires=requirement)],
+    )
+    return hcm.HttpFilter(name="envoy.filters.http.jwt_authn", typed_config=packed(config))

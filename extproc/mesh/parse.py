@@ -1,0 +1,264 @@
+"""The parser of the mesh file: strict, with the place and the mend of every fault.
+
+Checks the file by itself and against the policy that it is used with: the regions must be the same, and a policy that
+reads claims needs somebody to verify them.
+"""
+
+import re
+from collections.abc import Collection
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from extproc.core.ids import RegionId
+from extproc.core.reading import Reading
+from extproc.core.tables import PolicyTables
+from extproc.mesh.section import (
+    API_VERSION,
+    Endpoints,
+    Health,
+    Jwt,
+    Limits,
+    Mesh,
+    Retries,
+    SidecarAddress,
+    TcpAddress,
+    Timeouts,
+    UnixSocket,
+)
+from extproc.strict_yaml import (
+    Kind,
+    Reader,
+    Table,
+    UnfitError,
+    Value,
+    entries_of,
+    integer,
+    list_of,
+    nearest,
+    number,
+    parsed,
+    read_document,
+    table_of,
+    text,
+)
+
+_LONGEST_SOCKET: Final = 107  # bytes of sun_path on Linux, less the closing zero
+_LONGEST_S: Final = 86_400.0
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_HIGHEST_PORT: Final = 65_535
+
+_duration: Final = number(minimum=0.001, maximum=_LONGEST_S)
+_port: Final = integer(minimum=1, maximum=_HIGHEST_PORT)
+
+
+def load_mesh(path: Path, tables: PolicyTables, reading: Reading) -> Mesh:
+    """Read the mesh file at `path` for one policy. Raises DocumentError with every fault that was found."""
+    return read_document(path, mesh_reader(tables, reading))
+
+
+def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
+    """Make the reader of a mesh file that is used with this policy."""
+    known = tuple(region.id for region in tables.regions)
+    reads_claims = reading.residency_claim is not None or bool(reading.tenant_by_claim)
+
+    def read(table: Table) -> Mesh:
+        version = table.required("apiVersion", _version)
+        listener = table.required("listener", table_of(_tcp))
+        sidecar = table.required("sidecar", table_of(_sidecar))
+        regions = table.required("regions", _regions(known))
+        admin = table.optional("admin", table_of(_tcp), default=TcpAddress(address="127.0.0.1", port=9901))
+        timeouts = table.optional("timeouts", table_of(_timeouts), default=Timeouts())
+        retries = table.optional("retries", table_of(_retries), default=Retries())
+        limits = table.optional("limits", table_of(_limits), default=Limits())
+        health = table.optional("health", table_of(_health), default=Health())
+        jwt = table.optional("jwt", table_of(_jwt), default=None)
+        if reads_claims and jwt.is_sound and jwt.value is None:
+            table.value.complain(
+                "the policy reads claims of verified tokens, and nothing verifies them",
+                "add 'jwt:' with issuer, audiences and jwks_file",
+            )
+        _ = version.value
+        return Mesh(
+            listener=listener.value,
+            sidecar=sidecar.value,
+            regions=regions.value,
+            admin=admin.value,
+            timeouts=timeouts.value,
+            retries=retries.value,
+            limits=limits.value,
+            health=health.value,
+            jwt=jwt.value,
+        )
+
+    return table_of(read)
+
+
+def parse_endpoint(written: str) -> TcpAddress:
+    """Parse `host:port`, with an IPv6 host in brackets. Raises UnfitError."""
+    host, colon, port = written.rpartition(":")
+    is_bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or (":" in host and not is_bracketed):
+        raise UnfitError(f"'{written}' is no address and port", 'write it like "127.0.0.1:9001" or "[::1]:9001"')
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > _HIGHEST_PORT:
+        raise UnfitError(f"'{port}' is no port", f"write a number from 1 to {_HIGHEST_PORT} after the colon")
+    return TcpAddress(address=_parse_host(host[1:-1] if is_bracketed else host), port=int(port))
+
+
+def _parse_host(written: str) -> str:
+    try:
+        return str(ip_address(written))
+    except ValueError:
+        # An address that is nearly one must not be taken for a name and be looked up.
+        if _HOST.fullmatch(written) and not re.fullmatch(r"[0-9.]+", written):
+            return written
+    raise UnfitError(f"'{written}' is neither an IP address nor a host name", "write one of them, without a scheme")
+
+
+def _parse_absolute(written: str) -> str:
+    if not written.startswith("/"):
+        raise UnfitError(f"'{written}' is not absolute", "write the path from / on: Envoy has a directory of its own")
+    return written
+
+
+def _parse_socket(written: str) -> str:
+    if len(written.encode()) > _LONGEST_SOCKET:
+        raise UnfitError(f"the path is longer than {_LONGEST_SOCKET} bytes", "move the socket to a shorter path")
+    return _parse_absolute(written)
+
+
+def _version(value: Value) -> str:
+    written = text(value)
+    if written != API_VERSION:
+        value.refuse(f"the version '{written}' is not known", f"write 'apiVersion: {API_VERSION}'")
+    return written
+
+
+def _tcp(table: Table) -> TcpAddress:
+    address = table.required("address", parsed(_parse_host))
+    port = table.required("port", _port)
+    return TcpAddress(address=address.value, port=port.value)
+
+
+def _sidecar(table: Table) -> SidecarAddress:
+    unix = table.optional("unix", parsed(_parse_socket), default=None)
+    address = table.optional("address", parsed(_parse_host), default=None)
+    port = table.optional("port", _port, default=None)
+    if unix.value is not None and address.value is None and port.value is None:
+        return UnixSocket(unix=unix.value)
+    if unix.value is not None or address.value is None or port.value is None:
+        table.value.refuse(
+            "the sidecar has one place, a Unix socket or an address and a port",
+            "write {unix: /path} or {address: 127.0.0.1, port: 9000}",
+        )
+    return TcpAddress(address=address.value, port=port.value)
+
+
+def _regions(known: Collection[RegionId]) -> Reader[dict[RegionId, Endpoints]]:
+    def parse_key(written: str) -> RegionId:
+        if written in known:
+            return RegionId(written)
+        guess = nearest(written, known)
+        hint = f"did you mean '{guess}'? " if guess else ""
+        raise UnfitError(f"the policy has no region '{written}'", f"{hint}its regions are {', '.join(known)}")
+
+    def read_entry(_region: RegionId, value: Value) -> Endpoints:
+        return table_of(_endpoints)(value)
+
+    def read(value: Value) -> dict[RegionId, Endpoints]:
+        if value.kind is Kind.TABLE:
+            written = {key.scalar(Kind.TEXT) for key, _ in value.entries()}
+            for region in known:
+                if region not in written:
+                    value.complain(
+                        f"the policy's region '{region}' has no endpoints",
+                        f"add '{region}: {{endpoints: [\"host:port\"]}}'",
+                    )
+        return entries_of(parse_key, read_entry)(value)
+
+    return read
+
+
+def _endpoints(table: Table) -> Endpoints:
+    return Endpoints(endpoints=table.required("endpoints", list_of(parsed(parse_endpoint), minimum=1)).value)
+
+
+def _timeouts(table: Table) -> Timeouts:
+    message_s = table.optional("message_s", _duration, default=Timeouts().message_s)
+    connect_s = table.optional("connect_s", _duration, default=Timeouts().connect_s)
+    attempt_s = table.optional("attempt_s", _duration, default=Timeouts().attempt_s)
+    request_s = table.optional("request_s", _duration, default=Timeouts().request_s)
+    headers_s = table.optional("headers_s", _duration, default=Timeouts().headers_s)
+    idle_s = table.optional("idle_s", _duration, default=Timeouts().idle_s)
+    cell_idle_s = table.optional("cell_idle_s", _duration, default=Timeouts().cell_idle_s)
+    timeouts = Timeouts(
+        message_s=message_s.value,
+        connect_s=connect_s.value,
+        attempt_s=attempt_s.value,
+        request_s=request_s.value,
+        headers_s=headers_s.value,
+        idle_s=idle_s.value,
+        cell_idle_s=cell_idle_s.value,
+    )
+    if timeouts.attempt_s > timeouts.request_s:
+        table.value.complain("an attempt may take longer than the whole request", "make attempt_s less than request_s")
+    if timeouts.idle_s < timeouts.request_s:
+        table.value.complain("a stream is reset before its request may end", "make idle_s at least request_s")
+    return timeouts
+
+
+def _retries(table: Table) -> Retries:
+    at_least = table.optional("at_least", integer(minimum=0, maximum=10), default=Retries().at_least)
+    statuses = table.optional("statuses", list_of(integer(minimum=500, maximum=599)), default=Retries().statuses)
+    percent = table.optional("budget_percent", number(minimum=0, maximum=100), default=Retries().budget_percent)
+    floor = table.optional("budget_floor", integer(minimum=0, maximum=100_000), default=Retries().budget_floor)
+    return Retries(
+        at_least=at_least.value, statuses=statuses.value, budget_percent=percent.value, budget_floor=floor.value
+    )
+
+
+def _limits(table: Table) -> Limits:
+    many = integer(minimum=1, maximum=1_000_000)
+    in_flight = table.optional("in_flight", many, default=Limits().in_flight)
+    connections = table.optional("connections", many, default=Limits().connections)
+    # ENVOY: max_request_headers_kb is at most 8192.
+    header_kib = table.optional("header_kib", integer(minimum=1, maximum=8192), default=Limits().header_kib)
+    buffer_kib = table.optional("buffer_kib", integer(minimum=1, maximum=1 << 20), default=Limits().buffer_kib)
+    return Limits(
+        in_flight=in_flight.value,
+        connections=connections.value,
+        header_kib=header_kib.value,
+        buffer_kib=buffer_kib.value,
+    )
+
+
+def _health(table: Table) -> Health:
+    count = integer(minimum=1, maximum=100)
+    path = table.optional("path", parsed(_parse_absolute), default=Health().path)
+    interval_s = table.optional("interval_s", _duration, default=Health().interval_s)
+    timeout_s = table.optional("timeout_s", _duration, default=Health().timeout_s)
+    unhealthy = table.optional("unhealthy", count, default=Health().unhealthy)
+    healthy = table.optional("healthy", count, default=Health().healthy)
+    failures = table.optional("failures", count, default=Health().failures)
+    ejection_s = table.optional("ejection_s", _duration, default=Health().ejection_s)
+    longest_s = table.optional("longest_ejection_s", _duration, default=Health().longest_ejection_s)
+    health = Health(
+        path=path.value,
+        interval_s=interval_s.value,
+        timeout_s=timeout_s.value,
+        unhealthy=unhealthy.value,
+        healthy=healthy.value,
+        failures=failures.value,
+        ejection_s=ejection_s.value,
+        longest_ejection_s=longest_s.value,
+    )
+    if health.longest_ejection_s < health.ejection_s:
+        table.value.complain("the longest ejection is shorter than the first", "make longest_ejection_s the larger")
+    return health
+
+
+def _jwt(table: Table) -> Jwt:
+    issuer = table.required("issuer", text)
+    audiences = table.required("audiences", list_of(text, minimum=1))
+    jwks_file = table.required("jwks_file", parsed(_parse_absolute))
+    return Jwt(issuer=issuer.value, audiences=audiences.value, jwks_file=jwks_file.value)

@@ -1,0 +1,184 @@
+"""The mesh file as it is written: where Envoy listens, where the sidecar and the cells are, and how long to wait.
+
+This module is the manual of `mesh.yaml`: one class for each section, one attribute for each field, with its meaning,
+unit, default and reason. All durations are seconds. Parsing is in :mod:`extproc.mesh.parse`.
+
+Nothing here can widen where a request may go. What is missing or wrong is an error, and what takes too long is refused.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from extproc.core.ids import RegionId
+
+API_VERSION: Final = "situs/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcpAddress:
+    """A host and a port. The host is an IP address, or a name that Envoy resolves and keeps resolving."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnixSocket:
+    """The path of a Unix socket, absolute, at most 107 bytes (the kernel's limit)."""
+
+    unix: str
+
+
+SidecarAddress: TypeAlias = TcpAddress | UnixSocket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoints:
+    """The cells of one region: `endpoints`, at least one, each written `host:port` (`"[::1]:9001"` for IPv6).
+
+    All of them are in that one region. Envoy balances among them and never looks for a cell elsewhere.
+    """
+
+    endpoints: tuple[TcpAddress, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long Envoy waits. Every wait ends in a refusal or in an attempt inside the same plan.
+
+    `message_s` (1): for the sidecar's decision. Envoy's own default of 0.2 s is shorter than one stalled fsync on
+    network storage. A longer wait never widens anything; it only delays the refusal of a sidecar that hangs.
+
+    `connect_s` (1): for a connection to a cell or to the sidecar. Four round trips across the longest ocean.
+
+    `attempt_s` (20): for the first byte of one attempt; after it, the next region of the plan is tried.
+
+    `request_s` (60): for the whole request, all attempts together, and for receiving the request itself.
+
+    `headers_s` (10): for receiving the request's headers. Bounds what a slow client can hold open.
+
+    `idle_s` (75): a stream on which nothing moves is reset. At least `request_s`, or slow answers would be cut.
+
+    `cell_idle_s` (4): an unused connection to a cell is closed. Less than the cell's own keep-alive (5 s), so that
+    Envoy closes first and no request is sent into a closing connection.
+    """
+
+    message_s: float = 1.0
+    connect_s: float = 1.0
+    attempt_s: float = 20.0
+    request_s: float = 60.0
+    headers_s: float = 10.0
+    idle_s: float = 75.0
+    cell_idle_s: float = 4.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """What Envoy may try again: inside the plan, and only before the first byte of an answer went out.
+
+    `at_least` (1): attempts after the first. Raised to the length of the plan less one, so that each region of a plan
+    gets its turn.
+
+    `statuses` ([502, 503]): answers of a cell that are tried again. A 500 is not: a request that breaks one cell
+    would break the others. A 504 is not: the cell has spent the time already.
+
+    `budget_percent` (10): share of the active requests of a plan that may be retries. Keeps a brown-out from turning
+    into a flood on the next region.
+
+    `budget_floor` (32): retries in flight that are always allowed, so that failover works at low load, and in the
+    second before the health checks notice an outage.
+    """
+
+    at_least: int = 1
+    statuses: tuple[int, ...] = (502, 503)
+    budget_percent: float = 10.0
+    budget_floor: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one Envoy holds at once. Each is explicit because Envoy's own default of 1,024 refuses legal requests.
+
+    `in_flight` (10000): requests at once, for each region and for the sidecar. An Envoy before 1.37 keeps the
+    sidecar's stream open until the request ends, so the sidecar's breaker counts all requests in flight.
+
+    `connections` (20000): client connections at once; those beyond it are closed. Protects Envoy's memory.
+
+    `header_kib` (96): size of a request's headers in KiB; a larger request is answered 431. Envoy's default of 60
+    would refuse a path of 64 KiB.
+
+    `buffer_kib` (1024): body that Envoy keeps for a retry, and of what it buffers for each connection, in KiB. A
+    request with a larger body is still served, but goes to one region only, without a retry.
+    """
+
+    in_flight: int = 10_000
+    connections: int = 20_000
+    header_kib: int = 96
+    buffer_kib: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How Envoy watches the cells, so that a plan skips a dead region without a failed attempt first.
+
+    `path` (/v2/health/ready): where each cell is asked; 200 is healthy. SPEC: Open Inference Protocol v2.
+
+    `interval_s` (2), `timeout_s` (1): how often, and how long an answer may take.
+
+    `unhealthy` (2), `healthy` (2): results in a row that change the state.
+
+    `failures` (5): answers of 502, 503 or 504, or failed connections, in a row that eject a cell, without waiting
+    for the check. A 500 does not count: one client with a poisoned request must not eject a region.
+
+    `ejection_s` (5), `longest_ejection_s` (30): for how long; grows by the first at each further time.
+    """
+
+    path: str = "/v2/health/ready"
+    interval_s: float = 2.0
+    timeout_s: float = 1.0
+    unhealthy: int = 2
+    healthy: int = 2
+    failures: int = 5
+    ejection_s: float = 5.0
+    longest_ejection_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Jwt:
+    """Which tokens Envoy verifies before the sidecar sees their claims. Needed when the policy reads a claim.
+
+    A request without a token passes, and the policy decides about it as anonymous. A token that does not verify is
+    answered 401 and reaches neither the sidecar nor a cell. The token itself goes no further than Envoy.
+
+    `issuer`: the `iss` claim. `audiences`: of which `aud` must hold one; at least one, or a token meant for another
+    service would do. `jwks_file`: absolute path of the issuer's keys (RFC 7517), read by Envoy when it starts.
+    """
+
+    issuer: str
+    audiences: tuple[str, ...]
+    jwks_file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mesh:
+    """The whole file, under `apiVersion: situs/v1`.
+
+    `listener`: where clients connect. `sidecar`: where Envoy reaches the sidecar: a Unix socket beside it, or an
+    address on the same trusted host or network. `regions`: the cells of each region of the policy, all of them and no
+    others. `admin` (127.0.0.1:9901): Envoy's admin port, which can stop Envoy and show its configuration, hence
+    loopback.
+    """
+
+    listener: TcpAddress
+    sidecar: SidecarAddress
+    regions: Mapping[RegionId, Endpoints]
+    admin: TcpAddress = field(default_factory=lambda: TcpAddress(address="127.0.0.1", port=9901))
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: Retries = field(default_factory=Retries)
+    limits: Limits = field(default_factory=Limits)
+    health: Health = field(default_factory=Health)
+    jwt: Jwt | None = None

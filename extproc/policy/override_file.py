@@ -1,0 +1,131 @@
+"""The override file: legal orders kept apart from the policy, so that a legal trigger needs no policy release.
+
+Written by `situs suspend` and `situs resume`, or by hand, or mounted; the running sidecar watches it::
+
+    apiVersion: situs/v1
+    overrides:
+      - {id: LT-12, effect: suspend, region: me-dxb, reason: "injunction 4 O 12/26",
+         from: "2026-11-21T09:00:00Z", until: "2027-01-01", approved_by: ["A. Counsel", "B. Officer"]}
+
+A region may stand here that no policy has: an order must be writable before it is known which policies it meets.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from extproc.core.ids import OverrideId, RegionId
+from extproc.core.overrides import Suspension
+from extproc.policy.compile import suspension_of
+from extproc.policy.parse.overrides import overrides
+from extproc.policy.parse.root import api_version
+from extproc.policy.parse.vocabulary import Vocabulary
+from extproc.strict_yaml import DocumentError, Place, Problem, Table, read_document, table_of
+
+API_VERSION = "situs/v1"
+
+
+def load_overrides(path: Path, regions: frozenset[RegionId]) -> tuple[Suspension, ...]:
+    """Read the override file for a policy with these `regions`.
+
+    Raises DocumentError with every fault, which includes an order about a region that the policy does not have: an
+    order that would be ignored is a mistake that somebody must see.
+    """
+    return read_document(path, table_of(_suspensions(regions)))
+
+
+def change_overrides(
+    path: Path, change: Callable[[tuple[Suspension, ...]], tuple[Suspension, ...]]
+) -> tuple[Suspension, ...]:
+    """Replace the file's orders by what `change` makes of them, atomically and durably; give the new ones.
+
+    Two changes at once wait for each other. A file that is not there counts as empty.
+    Raises DocumentError when the file is faulty and OSError when it cannot be written; it then stays as it was.
+    """
+    with _locked(path):
+        before = load_overrides(path, frozenset()) if path.exists() else ()
+        after = change(before)
+        _replace(path, _format_overrides(after))
+        load_overrides(path, frozenset())
+        return after
+
+
+def new_override_id(taken: tuple[Suspension, ...], at: datetime) -> OverrideId:
+    """Make an id that sorts by time: `LT-20261121-1`."""
+    day = at.astimezone(UTC).strftime("%Y%m%d")
+    known = {suspension.id for suspension in taken}
+    number = 1
+    while f"LT-{day}-{number}" in known:
+        number += 1
+    return OverrideId(f"LT-{day}-{number}")
+
+
+def _suspensions(regions: frozenset[RegionId]) -> Callable[[Table], tuple[Suspension, ...]]:
+    def read(table: Table) -> tuple[Suspension, ...]:
+        version = table.required("apiVersion", api_version)
+        orders = table.optional("overrides", overrides(Vocabulary(regions=set(regions))), default=())
+        _ = version.value
+        return tuple(suspension_of(order) for order in orders.value)
+
+    return read
+
+
+def _format_overrides(suspensions: tuple[Suspension, ...]) -> dict[str, object]:
+    return {
+        "apiVersion": API_VERSION,
+        "overrides": [
+            {
+                "id": str(suspension.id),
+                "effect": "suspend",
+                "region": str(suspension.region),
+                "reason": suspension.reason,
+                "from": _format_moment(suspension.from_s),
+                **({} if suspension.until_s is None else {"until": _format_moment(suspension.until_s)}),
+                "approved_by": list(suspension.approved_by),
+            }
+            for suspension in suspensions
+        ],
+    }
+
+
+def _format_moment(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _replace(path: Path, document: dict[str, object]) -> None:
+    """Write beside the file, make it durable, and rename: a reader sees the old orders or the new ones."""
+    beside = path.with_name(f".{path.name}.new")
+    yaml = YAML()
+    yaml.width = 4096
+    with beside.open("w", encoding="utf-8") as file:
+        yaml.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        file = lock.open("w")
+    except OSError as error:
+        problem = Problem(
+            Place(str(path), 1, 1),
+            f"the folder cannot be written to ({error.strerror})",
+            "check the path and who may write there",
+        )
+        raise DocumentError([problem]) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

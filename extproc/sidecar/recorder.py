@@ -1,0 +1,92 @@
+"""Writes everything that the sidecar records, and says so loudly when it cannot any more."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from extproc.core.decide import Decision
+from extproc.core.delivery import Delivery
+from extproc.core.overrides import Suspension
+from extproc.core.snapshot import Snapshot
+from extproc.geo import GeoIdentity
+from extproc.ledger.commit import Ledger
+from extproc.ledger.entries import GeoIdentity as RecordedGeoIdentity
+from extproc.ledger.entries import config_to_entry, decision_to_entry, delivery_to_entry, override_to_entry
+from extproc.ledger.errors import LedgerError, LedgerPoisonedError
+
+_log = structlog.get_logger(__name__)
+
+
+class Recorder:
+    """The one user of the ledger. `failed` is set once the log can no longer be written: the process must end."""
+
+    def __init__(self, ledger: Ledger, *, program: str, clock: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._program = program
+        self._clock = clock
+        self._sequence = 0
+        self._background: set[asyncio.Task[None]] = set()
+        self.failed = asyncio.Event()
+        self.failure: LedgerError | None = None
+
+    async def record_decision(self, decision: Decision) -> None:
+        """Return once the decision's record is as durable as the mode promises. Raises LedgerError otherwise."""
+        self._sequence += 1
+        entry = decision_to_entry(decision, sequence=self._sequence)
+        try:
+            await self._ledger.commit(entry)
+        except LedgerError as error:
+            self._note(error)
+            raise
+
+    async def record_configuration(self, snapshot: Snapshot, geo: GeoIdentity | None, policy: bytes) -> None:
+        """Record what decisions are made by from now on, and keep the policy's canonical form beside the log."""
+        self._ledger.store_policy(policy)
+        recorded = None
+        if geo is not None:
+            recorded = RecordedGeoIdentity(
+                sha256=bytes.fromhex(geo.sha256), build_epoch=geo.build_epoch, type=geo.database_type
+            )
+        await self._commit(
+            config_to_entry(snapshot, at_s=self._clock(), program=self._program, geo=recorded, policy_stored=True)
+        )
+
+    async def record_overrides(self, before: tuple[Suspension, ...], after: tuple[Suspension, ...]) -> None:
+        """Record each legal trigger that was pulled or released."""
+        for suspension in after:
+            if suspension not in before:
+                await self._commit(override_to_entry(suspension, at_s=self._clock()))
+        for suspension in before:
+            if suspension not in after:
+                await self._commit(override_to_entry(suspension, at_s=self._clock(), resumed=True))
+
+    def deliver(self, delivery: Delivery) -> None:
+        """Record a delivery in the background: nobody waits for it, and :meth:`settle` sees that it gets there."""
+        task = asyncio.create_task(self._deliver(delivery_to_entry(delivery, at_s=self._clock())))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def settle(self) -> None:
+        """Return when everything that was handed over is recorded or has failed."""
+        while self._background:
+            await asyncio.wait(set(self._background))
+
+    async def _deliver(self, entry: bytes) -> None:
+        try:
+            await self._commit(entry)
+        except LedgerError as error:
+            _log.error("a delivery could not be recorded", error=str(error))
+
+    async def _commit(self, entry: bytes) -> None:
+        try:
+            await self._ledger.commit(entry)
+        except LedgerError as error:
+            self._note(error)
+            raise
+
+    def _note(self, error: LedgerError) -> None:
+        if isinstance(error, LedgerPoisonedError) and not self.failed.is_set():
+            _log.critical("the log cannot be written; refusing all requests and ending", error=str(error))
+            self.failure = error
+            self.failed.set()

@@ -1,0 +1,264 @@
+"""The life of a sidecar.
+
+It starts in an order in which nothing is answered before it can be recorded, and is taken down in an order in which
+nothing that was answered is lost.
+"""
+
+import asyncio
+import gc
+import signal
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+from google.protobuf.message import DecodeError
+
+from extproc.core.delivery import Delivery
+from extproc.core.ids import RegionId
+from extproc.geo import GeoDatabaseError
+from extproc.ledger.commit import Durability, Ledger, LogIdentity
+from extproc.ledger.errors import LedgerError
+from extproc.ledger.keys import SigningKey
+from extproc.policy.canonical import format_canonical
+from extproc.sidecar.admin import AdminServer
+from extproc.sidecar.configuration import (
+    PROGRAM_VERSION,
+    Configuration,
+    ConfigurationError,
+    Files,
+    load_configuration,
+)
+from extproc.sidecar.deliveries import Deliveries
+from extproc.sidecar.health import HealthBoard
+from extproc.sidecar.hop import Hop
+from extproc.sidecar.live import Live
+from extproc.sidecar.metrics import Metrics
+from extproc.sidecar.probes import probe_forever
+from extproc.sidecar.recorder import Recorder
+from extproc.sidecar.watch import Watcher
+from extproc.strict_yaml import DocumentError
+from extproc.wire.access_log import AccessLogReader
+from extproc.wire.server import WireServer
+
+_log = structlog.get_logger(__name__)
+
+EXIT_OK: Final = 0
+EXIT_LOG: Final = 74
+"""sysexits' EX_IOERR: the log could not be written. Restart to begin a new incarnation."""
+
+SETTLE_PERIOD_S: Final = 0.5
+_LAST_REPORTS_S: Final = 0.5
+"""How long a sidecar that has drained still listens for Envoy's reports: two flush intervals and a little."""
+
+BAD_CONFIGURATION: Final = (DocumentError, GeoDatabaseError, ConfigurationError)
+"""What loading a configuration raises for files that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `situs serve` is told.
+
+    `endpoints` are the cells to probe, as `host:port` by region; empty for none. `drain_s` bounds how long requests in
+    flight are finished after SIGTERM.
+    """
+
+    files: Files
+    listen: str
+    log: Path
+    identity: LogIdentity
+    key: SigningKey
+    durability: Durability
+    endpoints: Mapping[RegionId, str]
+    admin: str | None = None
+    drain_s: float = 5.0
+
+
+async def serve(settings: Settings, configuration: Configuration) -> int:
+    """Serve until SIGTERM or SIGINT, or until the log cannot be written; give the exit code.
+
+    Raises LedgerError when the log cannot be opened and OSError when an address cannot be bound.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        sidecar = Sidecar(settings, configuration)
+        await sidecar.start(stack)
+        # What lives now lives to the end; the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await _first(stop.wait(), sidecar.recorder.failed.wait())
+        _log.info("draining", seconds=settings.drain_s)
+    return EXIT_LOG if sidecar.recorder.failed.is_set() else EXIT_OK
+
+
+class Sidecar:
+    """All parts of one sidecar, wired together. Start it in an exit stack; leaving the stack takes it down."""
+
+    def __init__(self, settings: Settings, configuration: Configuration) -> None:
+        self._settings = settings
+        self._clock: Callable[[], float] = time.time
+        self.metrics = Metrics()
+        self.live = Live(configuration)
+        self.board = HealthBoard(self.live, self._clock)
+        self.deliveries = Deliveries(clock=self._clock, deliver=self._deliver, tried=self.board.attempted)
+        self.recorder: Recorder
+        self.wire: WireServer
+        self._serving = False
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Open the log, record what is decided by, and only then listen."""
+        settings = self._settings
+
+        # 1. The log, first up and last down.
+        ledger = await Ledger.open(
+            settings.log,
+            identity=settings.identity,
+            key=settings.key,
+            mode=settings.durability,
+            clock=self._clock,
+        )
+        stack.push_async_callback(ledger.close)
+        self.recorder = Recorder(ledger, program=PROGRAM_VERSION, clock=self._clock)
+        stack.push_async_callback(self._finish_deliveries)
+        await self._record_configuration(self.live.configuration)
+
+        # 2. What keeps the snapshot current.
+        self._background(stack, self._settle_forever())
+        self._background(stack, Watcher(settings.files.all(), self._reload).look_forever())
+        if settings.endpoints:
+            self._background(stack, probe_forever(settings.endpoints, self.board.probed))
+        if settings.admin is not None:
+            admin = AdminServer(settings.admin, self.metrics.registry, self._why_not_ready)
+            stack.callback(admin.close)
+            _log.info("admin endpoint", address=admin.address)
+
+        # 3. The wire, last up and first down.
+        hop = Hop(
+            live=self.live,
+            recorder=self.recorder,
+            deliveries=self.deliveries,
+            metrics=self.metrics,
+            clock=self._clock,
+        )
+        self.wire = await WireServer.start(settings.listen, process=hop, open_log=self._open_access_log)
+        stack.push_async_callback(self._drain)
+        self._serving = True
+        _log.info(
+            "serving",
+            address=self.wire.address,
+            policy=self.live.configuration.tables.revision,
+            log=str(settings.log),
+            durability=settings.durability.value,
+        )
+
+    async def _drain(self) -> None:
+        self._serving = False
+        await self.wire.say(serving=False)
+        await asyncio.sleep(_LAST_REPORTS_S)
+        await self.wire.drain(self._settings.drain_s)
+
+    async def _finish_deliveries(self) -> None:
+        self.deliveries.finish()
+        await self.recorder.settle()
+
+    def _background(self, stack: AsyncExitStack, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        task.add_done_callback(_ended)
+        stack.push_async_callback(_cancel, task)
+
+    async def _settle_forever(self) -> None:
+        while True:
+            await asyncio.sleep(SETTLE_PERIOD_S)
+            self.deliveries.settle()
+            self.metrics.awaited.set(len(self.deliveries))
+            self.metrics.forgotten.set(self.deliveries.forgotten)
+            self.metrics.seen(self.live.current.snapshot, self._clock())
+
+    async def _reload(self, changed: frozenset[Path]) -> None:
+        """Take changed files, all or none: the new configuration is recorded before the first decision by it."""
+        before = self.live.configuration
+        try:
+            loaded = await asyncio.to_thread(partial(load_configuration, self._settings.files, before=before))
+        except BAD_CONFIGURATION as error:
+            self.metrics.reloads.labels("refused").inc()
+            _log.error(
+                "a changed file cannot be used; the last good configuration stays in force",
+                changed=sorted(str(path) for path in changed),
+                error=str(error),
+            )
+            return
+        if loaded.revision == before.revision:
+            return
+        try:
+            await self.recorder.record_overrides(before.suspensions, loaded.suspensions)
+            await self._record_configuration(loaded)
+        except LedgerError:
+            return  # the recorder has said so, and the process ends
+        self.live.configure(loaded)
+        if before.database is not None and before.database is not loaded.database:
+            before.database.close()
+        self.metrics.reloads.labels("taken").inc()
+        _log.info("configuration taken", policy=loaded.tables.revision, suspensions=len(loaded.suspensions))
+
+    async def _record_configuration(self, configuration: Configuration) -> None:
+        await self.recorder.record_configuration(
+            self.live.with_configuration(configuration).snapshot,
+            configuration.geo,
+            format_canonical(configuration.compiled.document),
+        )
+
+    def _deliver(self, delivery: Delivery) -> None:
+        self.metrics.delivered(delivery.finding)
+        if delivery.finding.is_violation:
+            _log.critical(
+                "VIOLATION: a request reached a region that its decision did not name",
+                decision=delivery.decision,
+                finding=delivery.finding.value,
+                regions=[attempt.region for attempt in delivery.attempts],
+            )
+        self.recorder.deliver(delivery)
+
+    def _open_access_log(self) -> Callable[[bytes], None]:
+        reader = AccessLogReader(self.live.region_of)
+
+        def take(message: bytes) -> None:
+            try:
+                for ended in reader.read(message):
+                    self.deliveries.take(ended)
+            except DecodeError:
+                self.metrics.bad_log_messages.inc()
+
+        return take
+
+    def _why_not_ready(self) -> list[str]:
+        reasons = []
+        if not self._serving:
+            reasons.append("not serving: starting or draining")
+        if self.recorder.failed.is_set():
+            reasons.append(f"the log cannot be written: {self.recorder.failure}")
+        return reasons
+
+
+async def _first(*events: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(event) for event in events]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+async def _cancel(task: "asyncio.Future[None]") -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def _ended(task: "asyncio.Future[None]") -> None:
+    """Make the end of work that has none loud: a watcher or a probe that died must not die quietly."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("background work ended by an error", exc_info=error)

@@ -1,0 +1,112 @@
+"""The revision: equal for what means the same, different for what does not."""
+
+import json
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from policy.strategies import Written, as_yaml, policies, read_plain
+from policy.test_faults import FULL
+from ruamel.yaml import YAML
+
+from extproc.policy import compile_policy, format_canonical, parse_policy, revision_of
+
+PLAIN = read_plain(Path(__file__).parent / "full.yaml")
+
+
+def _shuffled(value: Any, random: Random) -> Any:  # noqa: ANN401 - plain data
+    """Give the same data with the keys of every table in another order."""
+    if isinstance(value, dict):
+        keys = random.sample(list(value), len(value))
+        return {key: _shuffled(value[key], random) for key in keys}
+    return [_shuffled(item, random) for item in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=15)
+@given(policies(), st.randoms(use_true_random=False))
+@pytest.mark.slow
+def test_the_order_of_keys_and_the_layout_mean_nothing(policy: Written, random: Random) -> None:
+    compiled = compile_policy(parse_policy(as_yaml(policy)))
+    other = compile_policy(parse_policy(json.dumps(_shuffled(policy, random), indent=3)))
+    assert other == compiled
+    assert other.tables.revision == compiled.tables.revision == revision_of(compiled.document)
+
+
+@pytest.mark.slow
+def test_comments_quotes_and_block_style_mean_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "block.yaml"
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.dump(PLAIN, path)
+    block = "# a comment\n" + path.read_text().replace("\n", "  # another\n", 1)
+    assert block.count("\n") > FULL.count("\n")
+    assert (
+        revision_of(parse_policy(block)) == revision_of(parse_policy(FULL)) == revision_of(parse_policy(as_yaml(PLAIN)))
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("conflict: {mode: deny}", "conflict: {mode: intersect}"),
+        ("cluster: outbound|443||eu-ams.example", ""),
+        ("rtt_ms: 80.5", "rtt_ms: 80"),
+        ("[public, personal, special]", "[public, personal, special, secret]"),
+        ("{country: GB, valid_until: 2027-12-27}", "GB"),
+        ("cite: operator", "cite: Operator"),
+        ("enabled_by: tenant.mechanisms.dpf\n", "confidence: low\n"),
+        ("reference: DPF-1", "reference: DPF-2"),
+        ("match: anonymous", "match: {jwt.tenant: anonymous}"),
+        (", exporter: DE", ""),
+        (", allow: [eu-*]", ""),
+        ("class: {special: {only: [eea]}}", "class: {special: {only: []}}"),
+        ("    class: {special: {only: [eea]}}\n", ""),
+        ("{subject_in: CA-QC}, {class_in", "{exporter_in: CA-QC}, {class_in"),
+        ("- id: open", "- id: unregulated"),
+        ("until: 2026-07-01", "until: 2026-07-01T00:00:00Z"),
+        ("  header: {tier: 3, name: x-data-jurisdiction}\n", ""),
+        (", may_replace: [geoip]", ""),
+        ("plan: {length: 3}", "plan: {length: 1}"),
+        ("version: 7", "version: 8"),
+        ("zone: QUEBEC, subdivision: CA-QC", "zone: QUEBEC"),
+    ],
+)
+def test_a_change_of_meaning_is_a_change_of_revision(old: str, new: str) -> None:
+    assert old in FULL
+    text = FULL.replace(old, new, 1)
+    if "enabled_by" in old:
+        text = text.replace("mechanisms: {dpf: {reference: DPF-1}}, ", "")
+    assert revision_of(parse_policy(text)) != revision_of(parse_policy(FULL))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("plan: {length: 3}", "plan: {length: 3}  # three"),
+        ("[public, personal, special]", "[special, personal, public]"),
+        ("geoip: {tier: 2, unknown: deny}", "geoip: {}"),
+        ("exporter_in: [EEA, CH]", "exporter_in: [CH, EEA, CH]"),
+        ("approved_by: [bob, alice]", "approved_by: [alice, bob]"),
+        ("from: 2026-06-01T09:00:00+02:00", "from: 2026-06-01T07:00:00Z"),
+        ("until: 2026-07-01", "until: 2026-07-02T00:00:00Z"),
+        ("    - CH", "    - {country: CH}"),
+        ("to: EEA, basis", "to: {in: EEA}, basis"),
+        ("br-gru: {country: BR", "br-gru: {cluster: br-gru, country: BR"),
+        ("rtt_ms: 8}", "rtt_ms: 8.0}"),
+    ],
+)
+def test_another_way_of_saying_the_same_is_the_same_revision(old: str, new: str) -> None:
+    assert old in FULL
+    assert revision_of(parse_policy(FULL.replace(old, new, 1))) == revision_of(parse_policy(FULL))
+
+
+def test_the_form_is_sorted_json_without_blanks() -> None:
+    form = format_canonical(parse_policy(FULL))
+    plain = json.loads(form)
+    assert form == json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    assert plain["apiVersion"] == "situs/v1"
+    assert "plan_length" in plain["document"]
+    assert "rtt_ms" not in plain["document"]["regions"]["br-gru"]
