@@ -9,23 +9,22 @@ Retrying a failed flush is unsound, because the kernel may have dropped the page
 """
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from time import monotonic, time
-from typing import Final
+from typing import Final, TypeVar
 
 from extproc.ledger.entries import close_to_entry, gap_to_entry
 from extproc.ledger.errors import (
     EntryTooLargeError,
     LedgerClosedError,
-    LedgerError,
     LedgerOverflowError,
     LedgerPoisonedError,
 )
@@ -34,6 +33,8 @@ from extproc.ledger.keys import SigningKey
 from extproc.ledger.log import POLICIES, Clock, LogWriter
 from extproc.ledger.tiles import LARGEST_ENTRY
 from extproc.ledger.wal import SEGMENT_BYTES, sync_directory
+
+_Result = TypeVar("_Result")
 
 __all__ = ["Durability", "Ledger", "LogIdentity"]
 
@@ -89,6 +90,7 @@ class Ledger:
         self._overflow: tuple[int, float, float] | None = None
 
         # The thread's own.
+        self._in_hand: Sequence[_Waiting] = ()
         self._flush_due: float | None = None
         self._publish_due: float | None = None
 
@@ -172,7 +174,8 @@ class Ledger:
                 sync_directory(directory)
                 sync_directory(self.directory)
         except OSError as error:
-            raise self._poisoned_by(error) from error
+            self._poisoned_by(error)
+            raise LedgerPoisonedError(error) from error
         return digest
 
     async def commit(self, entry: bytes) -> int:
@@ -186,7 +189,7 @@ class Ledger:
         future: asyncio.Future[int] = self._loop.create_future()
         with self._condition:
             if self._poison is not None:
-                raise self._poison
+                raise LedgerPoisonedError(self._poison.cause)
             if self._closing:
                 raise LedgerClosedError(f"{self.origin} was closed")
             if len(self._queue) >= self._queue_entries:
@@ -230,7 +233,7 @@ class Ledger:
     def _next_batch(self) -> list[_Waiting] | None:
         """Wait for entries or for something that is due; None when closed and nothing waits."""
         with self._condition:
-            while not self._queue and not self._closing:
+            while not (self._queue or self._closing or self._poison):
                 due = min((due for due in (self._flush_due, self._publish_due) if due is not None), default=None)
                 wait_s = None if due is None else due - monotonic()
                 if wait_s is not None and wait_s <= 0:
@@ -239,13 +242,14 @@ class Ledger:
                 self._condition.wait(wait_s)
                 self._idle = False
             if self._poison is not None:
-                raise self._poison
+                raise self._poison.cause
             batch, self._queue = self._queue[:BATCH_ENTRIES], self._queue[BATCH_ENTRIES:]
             return batch or None
 
     def _record(self, batch: Sequence[_Waiting]) -> None:
         """Write one batch, keep the mode's promise, release its waiters, then do what is due."""
         if batch:
+            self._in_hand = batch
             gap = self._gap()
             first = self._writer.append([*gap, *(waiting.entry for waiting in batch)]) + len(gap)
             now = monotonic()
@@ -255,6 +259,7 @@ class Ledger:
                 self._flush_due = now + PAGE_FLUSH_S
             if self._publish_due is None:
                 self._publish_due = now + PUBLISH_S
+            self._in_hand = ()
             self._call(_release, batch, first)
         now = monotonic()
         if self._flush_due is not None and self._flush_due <= now:
@@ -273,13 +278,35 @@ class Ledger:
         lost, first_s, last_s = overflow
         return [gap_to_entry(at_s=self._clock(), entries=lost, first_at_s=first_s, last_at_s=last_s)]
 
-    def _poisoned_by(self, error: Exception) -> LedgerPoisonedError:
-        """Refuse everything from now on, and fail everything that waits."""
+    def _poisoned_by(self, error: BaseException) -> None:
+        """Refuse everything from now on, and fail everything that waits. Called by the thread or by the event loop."""
         with self._condition:
             if self._poison is None:
-                self._poison = error if isinstance(error, LedgerPoisonedError) else LedgerPoisonedError(error)
-            poison = self._poison
-            waiting, self._queue = self._queue, []
+                self._poison = LedgerPoisonedError(error)
+            cause = self._poison.cause
             self._condition.notify()
-        self._call(_fail, [*self._in_hand, *waiting], poison)
-        return poison
+            if threading.current_thread() is not self._thread:
+                # The thread may be writing; it fails what it has in hand when it sees the poison.
+                return
+            waiting, self._queue = self._queue, []
+        self._call(_fail, [*self._in_hand, *waiting], cause)
+
+    def _call(
+        self, settle: Callable[[Sequence[_Waiting], _Result], None], batch: Sequence[_Waiting], result: _Result
+    ) -> None:
+        """Settle a batch on the event loop, in one call."""
+        # A loop that is closed has nobody left to wait.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(settle, batch, result)
+
+
+def _release(batch: Sequence[_Waiting], first: int) -> None:
+    for index, waiting in enumerate(batch, first):
+        if not waiting.future.done():
+            waiting.future.set_result(index)
+
+
+def _fail(batch: Sequence[_Waiting], cause: BaseException) -> None:
+    for waiting in batch:
+        if not waiting.future.done():
+            waiting.future.set_exception(LedgerPoisonedError(cause))

@@ -38,12 +38,33 @@ from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steer, Steering
 from extproc.core.tables import Basis, Permit
 from extproc.ledger import entry_pb2 as pb
-from extproc.ledger.decisions import decision_to_entry as decision_to_entry
+from extproc.ledger.decisions import decision_to_entry
 from extproc.ledger.errors import MalformedError
 from extproc.ledger.ids import id_from_bytes, id_to_bytes
 
+__all__ = [
+    "GeoIdentity",
+    "Json",
+    "Previous",
+    "close_to_entry",
+    "config_to_entry",
+    "decision_from_entry",
+    "decision_to_entry",
+    "delivery_from_entry",
+    "delivery_to_entry",
+    "entry_to_json",
+    "gap_to_entry",
+    "genesis_to_entry",
+    "kind_of",
+    "override_to_entry",
+    "parse_entry",
+    "recovered_to_entry",
+    "suspension_from_proto",
+]
+
 Json: TypeAlias = dict[str, object]
 """One JSON object."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeoIdentity:

@@ -40,6 +40,7 @@ _UNBORN: Final = ".unborn"
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 _NAME: Final = re.compile(r"(?P<number>[0-9]{6})-[0-9a-f]{8}", re.ASCII)
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogIdentity:
     """Who writes: the parts of an origin that come before the incarnation.
@@ -125,8 +126,10 @@ def start_log(  # noqa: PLR0913 - what a log needs, each by name
     try:
         add_vkey(directory / SIGNER_VKEY, key.verifier(identity.signer))
         last = _last_incarnation(directory)
-        previous = None if last is None else settle(
-            last, origin=identity.origin(last.name), key=key, clock=clock, segment_bytes=segment_bytes
+        previous = (
+            None
+            if last is None
+            else settle(last, origin=identity.origin(last.name), key=key, clock=clock, segment_bytes=segment_bytes)
         )
         number = 1 if last is None else int(last.name[:6]) + 1
         writer = _give_birth(

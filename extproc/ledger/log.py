@@ -114,7 +114,8 @@ class LogWriter:
         """Flush, then publish the tiles and the checkpoint of all entries. Raises OSError."""
         self.sync()
         if self._published < self.size:
-            self._publisher.publish(self._note)
+            self._publisher.write_partial()
+            self._publisher.write_checkpoint(self._note)
             self._published = self.size
 
     def close(self) -> None:
@@ -124,7 +125,7 @@ class LogWriter:
         # The last checkpoint tells a later start that all is in order, so it comes when all is.
         self._publisher.write_partial()
         self._publisher.sync()
-        self._publisher.publish(self._note)
+        self._publisher.write_checkpoint(self._note)
         self._publisher.sync()
         self._published = self.size
         (self.directory / SCRATCH).unlink(missing_ok=True)

@@ -54,7 +54,7 @@ class Frontier:
         """Give the frontier of the tree with more leaf hashes; this one stays as it is."""
         grown = Frontier()
         grown.size = self.size
-        grown._peaks = self._peaks.copy()  # noqa: SLF001 - its own class
+        grown._peaks = self._peaks.copy()
         for leaf in leaves:
             grown.append(leaf)
         return grown

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from extproc.ledger.tiles import TILE_WIDTH, Tile, TileBuilder, format_tile_path
+from extproc.ledger.tiles import Tile, TileBuilder, format_tile_path
 
 CHECKPOINT: Final = "checkpoint"
 
@@ -40,32 +40,25 @@ class Publisher:
             self._write(tile, data)
             self._superseded.append(self._log / f"{format_tile_path(tile)}.p")
 
-    def publish(self, checkpoint: bytes) -> None:
-        """Write the partial tiles, then the checkpoint, which must be that of all that was taken up."""
-        self.write_partial()
-        self.write_checkpoint(checkpoint)
-        # SPEC: partial tiles may go once the full tile is there.
-        for path in self._superseded:
-            shutil.rmtree(path, ignore_errors=True)
-        self._superseded.clear()
-
     def write_partial(self) -> None:
         """Write the tiles of the right edge as far as they are."""
         for tile, data in self._tiles.partial():
             self._write(tile, data)
 
     def write_checkpoint(self, checkpoint: bytes) -> None:
-        """Write the checkpoint. Every tile that it covers must be there."""
+        """Write the checkpoint of all that was taken up. The partial tiles must be there."""
         self._replace(self._log / CHECKPOINT, checkpoint)
+        # SPEC: partial tiles may go once the full tile is there.
+        for path in self._superseded:
+            shutil.rmtree(path, ignore_errors=True)
+        self._superseded.clear()
 
     def sync(self) -> None:
         """Make everything that was published durable."""
         sync_file_system(self._log)
 
     def _write(self, tile: Tile, data: bytes) -> None:
-        path = self._log / format_tile_path(tile)
-        if tile.width == TILE_WIDTH or not path.exists():
-            self._replace(path, data)
+        self._replace(self._log / format_tile_path(tile), data)
 
     def _replace(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             continue
         stale = True
         if args.check:
-            print(f"{path} is not current. Mend: make envoy", file=sys.stderr)
+            sys.stderr.write(f"{path} is not current. Mend: make envoy\n")
         else:
             path.write_text(text, encoding="utf-8")
     return 1 if stale and args.check else 0

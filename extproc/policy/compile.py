@@ -28,7 +28,9 @@ from extproc.policy.document import (
     ClassIn,
     ClassNot,
     Condition,
+    Effect,
     ExporterIn,
+    OverrideEntry,
     PermitEntry,
     PolicyDocument,
     Regime,
@@ -73,7 +75,7 @@ def compile_policy(document: PolicyDocument) -> CompiledPolicy:
         document=document,
         tables=tables,
         reading=_reading(document, tables),
-        suspensions=_suspensions(document),
+        suspensions=tuple(suspension_of(entry) for entry in document.overrides),
     )
 
 
@@ -352,15 +354,16 @@ def _reading(document: PolicyDocument, tables: PolicyTables) -> Reading:
     )
 
 
-def _suspensions(document: PolicyDocument) -> tuple[Suspension, ...]:
-    return tuple(
-        Suspension(
-            id=entry.id,
-            region=entry.region,
-            reason=entry.reason,
-            from_s=entry.from_at.timestamp(),
-            until_s=None if entry.until_at is None else entry.until_at.timestamp(),
-            approved_by=entry.approved_by,
-        )
-        for entry in document.overrides
-    )
+def suspension_of(entry: OverrideEntry) -> Suspension:
+    """Compile one override."""
+    match entry.effect:
+        case Effect.SUSPEND:
+            return Suspension(
+                id=entry.id,
+                region=entry.region,
+                reason=entry.reason,
+                from_s=entry.from_at.timestamp(),
+                until_s=None if entry.until_at is None else entry.until_at.timestamp(),
+                approved_by=entry.approved_by,
+            )
+    assert_never(entry.effect)

@@ -3,12 +3,15 @@
 It reads plain data, as a YAML or JSON parser gives it, one question at a time.
 """
 
+from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
+from extproc.policy.document import ZoneId
 from extproc.policy.zones import BUILTIN_ZONES
 
 Written = dict[str, Any]
+Question: TypeAlias = Callable[[Any], bool]
 Answer = tuple[str, str | None, bool]
 """What one regime says of one region: its id, the permit's id or None, and whether a class rule is why."""
 
@@ -25,7 +28,9 @@ def is_inside(policy: Written, place: str, name: str, day: date) -> bool:
     if zone is None:
         return False
     if zone == "builtin":
-        return any(member.code in (place, place.split("-", maxsplit=1)[0]) for member in BUILTIN_ZONES[name].members)
+        return any(
+            member.code in (place, place.split("-", maxsplit=1)[0]) for member in BUILTIN_ZONES[ZoneId(name)].members
+        )
     for member in zone:
         entry = {"country": member} if isinstance(member, str) else member
         code = entry.get("country", entry.get("subdivision"))
@@ -43,18 +48,15 @@ def is_in_any(policy: Written, place: str, names: str | list[str], day: date) ->
 
 
 def governs(policy: Written, when: Written, subject: str, exporter: str | None, kind: str, day: date) -> bool:  # noqa: PLR0913, PLR0917 - plain questions
-    for word, value in when.items():
-        holds = {
-            "subject_in": lambda v: is_in_any(policy, subject, v, day),
-            "exporter_in": lambda v: exporter is not None and is_in_any(policy, exporter, v, day),
-            "class_in": lambda v: kind in as_list(v),
-            "class_not": lambda v: kind not in as_list(v),
-            "any": lambda v: any(governs(policy, part, subject, exporter, kind, day) for part in v),
-            "all": lambda v: all(governs(policy, part, subject, exporter, kind, day) for part in v),
-        }[word]
-        if not holds(value):
-            return False
-    return True
+    questions: dict[str, Question] = {
+        "subject_in": lambda names: is_in_any(policy, subject, names, day),
+        "exporter_in": lambda names: exporter is not None and is_in_any(policy, exporter, names, day),
+        "class_in": lambda names: kind in as_list(names),
+        "class_not": lambda names: kind not in as_list(names),
+        "any": lambda parts: any(governs(policy, part, subject, exporter, kind, day) for part in parts),
+        "all": lambda parts: all(governs(policy, part, subject, exporter, kind, day) for part in parts),
+    }
+    return all(questions[word](value) for word, value in when.items())
 
 
 def covers(policy: Written, permit: Written, region: Written, tenant: Written, day: date) -> bool:
@@ -63,7 +65,7 @@ def covers(policy: Written, permit: Written, region: Written, tenant: Written, d
         return False
     if not in_force(permit, day):
         return False
-    place = region.get("subdivision", region["country"])
+    place: str = region["subdivision"] if "subdivision" in region else region["country"]  # noqa: SIM401 - it is typed
     to = permit["to"]
     if not isinstance(to, dict):
         return is_in_any(policy, place, to, day)

@@ -1,9 +1,10 @@
 """Random policies that are valid, as plain data, and requests to put to them. For the tests of other packages too."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
@@ -12,6 +13,7 @@ from extproc.core.facts import Binding, RequestFacts, Signal, Source, Tier
 from extproc.core.ids import DataClass, Jurisdiction, ModelId, TenantId
 
 Written = dict[str, Any]
+Make: TypeAlias = Callable[[], object]
 
 PLACES = ["DE", "FR", "NO", "US", "AE", "CA", "CA-QC", "BR", "GB"]
 """Where regions stand, and which jurisdictions requests come from."""
@@ -118,7 +120,7 @@ class _Maker:
         }
 
     def _condition(self, depth: int = 0) -> Written:
-        makers = {
+        makers: dict[str, Make] = {
             "subject_in": self._territory,
             "exporter_in": self._territory,
             "class_in": lambda: self._some(CLASSES),

@@ -25,7 +25,7 @@ def _shuffled(value: Any, random: Random) -> Any:  # noqa: ANN401 - plain data
     return [_shuffled(item, random) for item in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(policies(), st.randoms(use_true_random=False))
 @pytest.mark.slow
 def test_the_order_of_keys_and_the_layout_mean_nothing(policy: Written, random: Random) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy.strategies import CLASSES, Written, as_yaml, policies, requests, signals
 
-from extproc.core.decide import decide
+from extproc.core.decide import Decision, decide
 from extproc.core.facts import RequestFacts, Signal, Source
 from extproc.core.health import NEVER_OBSERVED
 from extproc.core.ids import ConfigRevision, DataClass, DecisionId
@@ -28,8 +28,11 @@ def _snapshot(policy: Written) -> Snapshot:
     )
 
 
-def _permitted(facts: RequestFacts, snapshot: Snapshot, now_s: float) -> set[str]:
-    decision = decide(facts, snapshot, now_s=now_s, decision_id=DecisionId("00000000-0000-7000-8000-000000000000"))
+def _decided(facts: RequestFacts, snapshot: Snapshot, now_s: float) -> Decision:
+    return decide(facts, snapshot, now_s=now_s, decision_id=DecisionId("00000000-0000-7000-8000-000000000000"))
+
+
+def _permitted(decision: Decision) -> set[str]:
     if decision.verdict is None:
         return set()
     permitted = {str(region.region) for region in decision.verdict.regions if region.exclusion is None}
@@ -42,8 +45,8 @@ _NOW = st.sampled_from([MARCH_S, MARCH_S + 200 * 86_400, MARCH_S - 40 * 86_400])
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
-@given(policies(), st.lists(st.tuples(requests(), signals(Source.HEADER)), min_size=3, max_size=8), _NOW)
+@settings(max_examples=40)
+@given(policies(), st.lists(st.tuples(requests(), signals(Source.HEADER)), min_size=8, max_size=20), _NOW)
 def test_a_declared_jurisdiction_never_adds_a_region(
     policy: Written, cases: list[tuple[RequestFacts, Signal]], now_s: float
 ) -> None:
@@ -51,12 +54,12 @@ def test_a_declared_jurisdiction_never_adds_a_region(
     for request, header in cases:
         without = replace(request, signals=tuple(s for s in request.signals if s.source is not Source.HEADER))
         declared = replace(without, signals=(*without.signals, header))
-        assert _permitted(declared, snapshot, now_s) <= _permitted(without, snapshot, now_s)
+        assert _permitted(_decided(declared, snapshot, now_s)) <= _permitted(_decided(without, snapshot, now_s))
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
-@given(policies(), st.lists(st.tuples(requests(), st.sampled_from(CLASSES)), min_size=3, max_size=8), _NOW)
+@settings(max_examples=40)
+@given(policies(), st.lists(st.tuples(requests(), st.sampled_from(CLASSES)), min_size=8, max_size=20), _NOW)
 def test_a_declared_class_never_adds_a_region(
     policy: Written, cases: list[tuple[RequestFacts, str]], now_s: float
 ) -> None:
@@ -64,17 +67,17 @@ def test_a_declared_class_never_adds_a_region(
     for request, name in cases:
         without = replace(request, declared_class=None)
         declared = replace(without, declared_class=DataClass(name))
-        assert _permitted(declared, snapshot, now_s) <= _permitted(without, snapshot, now_s)
+        assert _permitted(_decided(declared, snapshot, now_s)) <= _permitted(_decided(without, snapshot, now_s))
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
-@given(policies(), st.lists(requests(), min_size=3, max_size=8))
-def test_one_regime_more_never_adds_a_region_to_what_was_decided(policy: Written, cases: list[RequestFacts]) -> None:
-    """Except where nothing governed, which was refused, not permitted."""
+@settings(max_examples=25)
+@given(policies(), policies(), st.lists(requests(), min_size=8, max_size=20))
+def test_one_regime_more_never_adds_a_region(policy: Written, other: Written, cases: list[RequestFacts]) -> None:
+    """It may add one where nothing governed before, which is why a request that nothing governs is refused."""
     snapshot = _snapshot(policy)
-    extra = {"id": "extra", "when": {"subject_in": "anywhere"}, "permits": []}
-    closed = _snapshot({**policy, "regimes": [*policy["regimes"], extra]})
+    more = _snapshot({**policy, "regimes": [*policy["regimes"], {**other["regimes"][0], "id": "extra"}]})
     for request in cases:
-        assert _permitted(request, closed, MARCH_S) == set()
-        assert _permitted(request, snapshot, MARCH_S) <= {str(region.id) for region in snapshot.policy.regions}
+        before, after = _decided(request, snapshot, MARCH_S), _decided(request, more, MARCH_S)
+        if before.verdict is not None and after.verdict is not None:
+            assert _permitted(after) <= _permitted(before)

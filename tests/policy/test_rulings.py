@@ -79,7 +79,7 @@ def test_every_country_class_and_tenant_around_every_boundary(path: Path) -> Non
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(policies())
 def test_random_policies(policy: Written) -> None:
     compiled = compile_policy(parse_policy(as_yaml(policy)))
@@ -87,7 +87,7 @@ def test_random_policies(policy: Written) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(policies())
 def test_epochs_cover_all_time_from_the_policys_first_day(policy: Written) -> None:
     tables = compile_policy(parse_policy(as_yaml(policy))).tables

@@ -28,7 +28,11 @@ def region_cluster(region: Region, mesh: Mesh) -> cluster.Cluster:
         per_connection_buffer_limit_bytes=mesh.limits.buffer_kib * 1024,
         lb_policy=cluster.ClusterLbPolicy.LEAST_REQUEST,
         load_assignment=assignment_of(region.cluster, places),
-        common_lb_config=cluster.ClusterCommonLbConfig(healthy_panic_threshold=types.Percent(value=0.0)),
+        common_lb_config=cluster.ClusterCommonLbConfig(
+            healthy_panic_threshold=types.Percent(value=0.0),
+            # ENVOY: by default a change of health waits up to 1 s for others to be told in one go.
+            update_merge_window=seconds(0),
+        ),
         health_checks=[_health_check(mesh.health)],
         outlier_detection=_outlier_detection(mesh.health),
         circuit_breakers=breakers(mesh.limits, mesh.retries),

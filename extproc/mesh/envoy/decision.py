@@ -12,6 +12,8 @@ FILTER: Final = "envoy.filters.http.ext_proc"
 _PATH: Final = ":path"
 """Names the model. ENVOY: pseudo-headers are subject to the allow list like any other header."""
 
+_OF_REFUSALS: Final = ("cache-control", "content-type", "location", "retry-after")
+
 
 def decision_filter(reading: Reading, mesh: Mesh) -> hcm.HttpFilter:
     """Give the filter: one message with the request's headers, one answer, and no request without it."""
@@ -45,9 +47,14 @@ def decision_filter(reading: Reading, mesh: Mesh) -> hcm.HttpFilter:
 
 
 def _permitted_mutations() -> mutation_rules.HeaderMutationRules:
-    """Permit the two headers that an answer sets; any other makes the request fail instead of being dropped."""
+    """Permit the headers that an answer sets; any other makes the request fail instead of being dropped.
+
+    ENVOY: the rules hold for the headers of an immediate response too. Without the second group a refusal would lose
+    its content type, its decision id and its Retry-After.
+    """
+    names = "|".join((ROUTE_HEADER, DECISION_HEADER, *_OF_REFUSALS))
     return mutation_rules.HeaderMutationRules(
         disallow_all=True,
-        allow_expression=matcher.RegexMatcher(regex=f"^({ROUTE_HEADER}|{DECISION_HEADER})$"),
+        allow_expression=matcher.RegexMatcher(regex=f"^({names})$"),
         disallow_is_error=True,
     )

@@ -25,7 +25,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "its default): without a decision there is no request.",
         "message_timeout": "Envoy's default of 0.2 s is shorter than one stalled fsync. On time-out: status_on_error.",
         "forward_rules": "Exactly what the policy reads. Unset, cookies and Authorization would be sent.",
-        "mutation_rules": "The sidecar may set its two headers; an answer that sets another fails the request.",
+        "mutation_rules": "What an answer may set, on a request or a refusal; one that sets another header fails "
+        "the request.",
         "route_cache_action": "The route is chosen anew, with the plan that the sidecar named.",
         "metadata_options": "Verified claims go to the sidecar; the decision id comes back. Without these lists both "
         "would be dropped silently.",
@@ -44,7 +45,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "outlier_detection": "Gateway errors and failed connections eject a cell. A 500 does not: one client with a "
         "poisoned request must not eject a region.",
         "response_headers_to_remove": "Between a cell and Envoy; a client has no use for them.",
-        "request_headers_to_remove": "The plan is no business of the cell.",
+        "request_headers_to_remove": "A cell needs neither the plan nor the client's address.",
+        "update_merge_window": "By default a change of health waits up to 1 s before it counts.",
         "cluster_type": "A plan: these regions in this order, and nowhere else.",
         "per_connection_buffer_limit_bytes": "Also what Envoy keeps of a body for a retry; a larger body gets none.",
     }

@@ -21,6 +21,9 @@ _UNDECIDED: Final = json.dumps(
     {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": "No decision was made."}
 )
 
+# ENVOY: the connection manager writes the client's address after the early strip, so it is removed here.
+_NOT_FOR_CELLS: Final = (ROUTE_HEADER, "x-envoy-external-address", "x-forwarded-for")
+
 # Between a cell and Envoy only: Envoy acts on the load report and the health flags, and would pass them on.
 _NOT_FOR_CLIENTS: Final = (
     "endpoint-load-metrics",
@@ -48,7 +51,7 @@ def _by_plan(mesh: Mesh, plan_length: int) -> route.Route:
             idle_timeout=seconds(mesh.timeouts.idle_s),
             retry_policy=_retry_policy(mesh, plan_length),
         ),
-        request_headers_to_remove=[ROUTE_HEADER],
+        request_headers_to_remove=list(_NOT_FOR_CELLS),
     )
 
 

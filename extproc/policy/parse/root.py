@@ -20,7 +20,7 @@ def policy_document() -> Reader[PolicyDocument]:
 
 def _document(table: Table) -> PolicyDocument:
     vocabulary = Vocabulary()
-    version = table.required("apiVersion", _api_version)
+    version = table.required("apiVersion", api_version)
     named = table.required("policy", table_of(identity))
     listed = table.required("classes", classes(vocabulary))
     places = table.optional("zones", zones(vocabulary), default=None)
@@ -48,7 +48,8 @@ def _document(table: Table) -> PolicyDocument:
     )
 
 
-def _api_version(value: Value) -> str:
+def api_version(value: Value) -> str:
+    """Read `apiVersion:`, here and in every other file of the language."""
     written = text(value)
     if written != API_VERSION:
         value.refuse(f"'{written[:60]}' is not a version of the language that is known here", f"write {API_VERSION}")

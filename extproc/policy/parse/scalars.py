@@ -13,7 +13,10 @@ from extproc.strict_yaml import UnfitError
 N = TypeVar("N", bound=str)
 
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-][0-9]{2}:[0-9]{2})")
+# SPEC: RFC 3339 section 5.6, date-time in capitals; fractions down to what a datetime holds.
+_MOMENT: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}:[0-9]{2})",
+)
 _YEARS: Final = range(1971, 2900)
 """Years that no slip of the pen produces, and that leave room for sums."""
 

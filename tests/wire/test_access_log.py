@@ -1,0 +1,112 @@
+"""What the wire makes of Envoy's access log."""
+
+import pytest
+from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogCommon, HTTPAccessLogEntry, ResponseFlags
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
+from google.protobuf.message import DecodeError
+
+from extproc.core.delivery import Attempt
+from extproc.core.ids import DecisionId, RegionId
+from extproc.names import ATTEMPT_LOG, DECISION_HEADER, REQUEST_LOG
+from extproc.wire.access_log import AccessLogReader, AttemptEnded, RequestEnded
+
+_ID = DecisionId("01890a5d-ac96-774b-bcce-b302099a8057")
+_FRA = RegionId("eu-fra")
+
+
+def _region_of(cluster: str) -> RegionId | None:
+    return _FRA if cluster == "eu-fra" else None
+
+
+def _entry(*, cluster: str = "eu-fra", reached: bool = True, **flags: bool) -> HTTPAccessLogEntry:
+    common = AccessLogCommon(
+        upstream_cluster=cluster,
+        upstream_request_attempt_count=2,
+        response_flags=ResponseFlags(**flags),
+    )
+    common.start_time.FromNanoseconds(1_800_000_000_500_000_000)
+    common.duration.FromMilliseconds(250)
+    if reached:
+        common.upstream_remote_address.socket_address.address = "10.0.0.1"
+        common.time_to_first_upstream_rx_byte.FromMilliseconds(10)
+    entry = HTTPAccessLogEntry(common_properties=common)
+    entry.request.request_headers[DECISION_HEADER] = _ID
+    entry.response.response_code.value = 503 if flags else 200
+    return entry
+
+
+def _message(*entries: HTTPAccessLogEntry, log: str | None = None) -> bytes:
+    message = StreamAccessLogsMessage()
+    if log is not None:
+        message.identifier.log_name = log
+    message.http_logs.log_entry.extend(entries)
+    serialised: bytes = message.SerializeToString()
+    return serialised
+
+
+def test_an_attempt() -> None:
+    reader = AccessLogReader(_region_of)
+    failed = _entry(upstream_connection_failure=True, upstream_retry_limit_exceeded=True)
+    assert list(reader.read(_message(failed, log=ATTEMPT_LOG))) == [
+        AttemptEnded(
+            decision=_ID,
+            attempt=Attempt(
+                cluster="eu-fra",
+                region=_FRA,
+                status=503,
+                began_at_s=1_800_000_000.5,
+                duration_s=0.25,
+                flags=("UF", "URX"),
+            ),
+        )
+    ]
+
+
+def test_a_request() -> None:
+    reader = AccessLogReader(_region_of)
+    assert list(reader.read(_message(_entry(), log=REQUEST_LOG))) == [
+        RequestEnded(
+            decision=_ID,
+            attempts=2,
+            cluster="eu-fra",
+            served=_FRA,
+            status=200,
+            began_at_s=1_800_000_000.5,
+            duration_s=0.25,
+        )
+    ]
+
+
+def test_a_request_that_envoy_answered_itself_reached_nobody() -> None:
+    reader = AccessLogReader(_region_of)
+    (ended,) = reader.read(_message(_entry(reached=False, no_healthy_upstream=True), log=REQUEST_LOG))
+    assert isinstance(ended, RequestEnded)
+    assert (ended.attempts, ended.cluster, ended.served) == (0, None, None)
+
+
+def test_the_log_is_named_once_for_a_whole_stream() -> None:
+    reader = AccessLogReader(_region_of)
+    assert len(list(reader.read(_message(_entry(), log=ATTEMPT_LOG)))) == 1
+    assert [type(ended) for ended in reader.read(_message(_entry(), _entry()))] == [AttemptEnded, AttemptEnded]
+
+
+def test_another_log_is_not_ours_to_read() -> None:
+    assert list(AccessLogReader(_region_of).read(_message(_entry(), log="somebody-elses"))) == []
+
+
+def test_a_cluster_that_is_no_regions() -> None:
+    (ended,) = AccessLogReader(_region_of).read(_message(_entry(cluster="elsewhere"), log=ATTEMPT_LOG))
+    assert isinstance(ended, AttemptEnded)
+    assert ended.attempt.region is None
+
+
+def test_a_request_without_a_decision() -> None:
+    entry = _entry()
+    del entry.request.request_headers[DECISION_HEADER]
+    (ended,) = AccessLogReader(_region_of).read(_message(entry, log=REQUEST_LOG))
+    assert ended.decision is None
+
+
+def test_bytes_that_are_no_message() -> None:
+    with pytest.raises(DecodeError):
+        list(AccessLogReader(_region_of).read(b"\xff"))
