@@ -3,7 +3,6 @@
 Owns bytes and hashes; what the entries mean is for :mod:`extproc.audit.meaning`, which gets each entry once, in order.
 """
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TypeAlias
 
 from extproc.audit.findings import Category, Finding
 from extproc.ledger.checkpoint import Checkpoint, parse_checkpoint
-from extproc.ledger.errors import LedgerError, MalformedError, SignatureError, UnknownSignerError
+from extproc.ledger.errors import MalformedError, SignatureError, UnknownSignerError
 from extproc.ledger.log import LOG, WAL
 from extproc.ledger.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, leaf_hash
 from extproc.ledger.note import VerifierKey, open_note, parse_note
@@ -38,6 +37,8 @@ from extproc.ledger.wal import (
 
 Take: TypeAlias = Callable[[int, bytes], None]
 """Is given each entry with its index, once, in order."""
+Closed: TypeAlias = Callable[[], bool]
+"""Tells whether the entries given so far end in a Close."""
 KeysFor: TypeAlias = Callable[[str], Sequence[VerifierKey]]
 
 
@@ -58,16 +59,16 @@ class Tree:
 class TreeCheck:
     """Checks one log. `findings` grow as it goes; files are named relative to `base`."""
 
-    def __init__(self, directory: Path, base: Path, keys_for: KeysFor, take: Take) -> None:
+    def __init__(self, directory: Path, base: Path, keys_for: KeysFor, take: Take, closed: Closed) -> None:
         self.tree = Tree()
         self.findings: list[Finding] = []
         self._directory = directory
         self._base = base
         self._keys_for = keys_for
         self._take = take
+        self._closed = closed
         self._taken = 0
         self._checkpoint_note = b""
-        self._known_notes: dict[bytes, None] = {}
         self._untrusted = False
         self._signers: dict[str, None] = {}
 
@@ -96,14 +97,28 @@ class TreeCheck:
             return
         tree = self.tree
         tree.checkpoint, tree.origin, tree.size = checkpoint, checkpoint.origin, checkpoint.size
+        root = self._check_tiles(log, checkpoint.size)
+        if root is None:
+            return
+        tree.root = root
+        if root != checkpoint.root:
+            self._find(
+                Category.INTEGRITY,
+                path,
+                f"the root over the {checkpoint.size} entries is not the signed one",
+                expected=checkpoint.root.hex(),
+                found=root.hex(),
+            )
+
+    def _check_tiles(self, log: Path, size: int) -> bytes | None:
+        """Hold every tile of `size` entries against those entries, and give their root; None where some are missing."""
         found = self._list_tiles(log)
         builder, frontier = TileBuilder(), Frontier()
-        while builder.size < checkpoint.size:
-            width = min(TILE_WIDTH, checkpoint.size - builder.size)
-            bundle = Tile(level=None, index=builder.size // TILE_WIDTH, width=width)
-            entries = self._read_bundle(log, bundle)
+        while builder.size < size:
+            width = min(TILE_WIDTH, size - builder.size)
+            entries = self._read_bundle(log, Tile(level=None, index=builder.size // TILE_WIDTH, width=width))
             if entries is None:
-                return
+                return None
             leaves = [leaf_hash(entry) for entry in entries]
             for leaf in leaves:
                 frontier.append(leaf)
@@ -113,18 +128,9 @@ class TreeCheck:
                 self._give(entry)
         for tile, data in builder.partial():
             self._compare(log, tile, data, found)
-        tree.root = frontier.root()
-        if tree.root != checkpoint.root:
-            self._find(
-                Category.INTEGRITY,
-                path,
-                f"the root over the {checkpoint.size} entries is not the signed one",
-                expected=checkpoint.root.hex(),
-                found=tree.root.hex(),
-            )
-        for widths in found.values():
-            for tile in widths:
-                self._find(Category.INTEGRITY, log / format_tile_path(tile), "a tile that the checkpoint does not cover")
+        for each in (tile for tiles in found.values() for tile in tiles):
+            self._find(Category.INTEGRITY, log / format_tile_path(each), "a tile that the checkpoint does not cover")
+        return frontier.root()
 
     def _list_tiles(self, log: Path) -> dict[Tile, list[Tile]]:
         """List the tiles that are there, by the full tile that each is or will be."""
@@ -295,17 +301,13 @@ class TreeCheck:
             published <= frontier.size
             and next_good_frame(data, error.offset) is None
             and not any(each.read_bytes().strip(b"\x00") for each in later)
-            and not self.closed()
+            and not self._closed()
         )
         if torn:
             message = f"ends in a torn write at byte {error.offset}, which the next start will cut"
             self._find(Category.INCOMPLETE, path, message, entry=frontier.size)
         else:
             self._find(Category.INTEGRITY, path, f"bad frame: {error}", entry=frontier.size)
-
-    def closed(self) -> bool:
-        """Tell whether the entries so far end in a Close; the meaning of entries is set from outside."""
-        return False
 
     def _open(self, note: bytes, path: Path, entry: int | None = None) -> Checkpoint | None:
         """Read a signed checkpoint, checking its signature."""

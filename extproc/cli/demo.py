@@ -57,10 +57,10 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Play the demo in a fresh world and report."""
-    from rich.console import Console  # noqa: PLC0415 - the other commands need not wait for what only this one uses
+    from rich.console import Console
 
-    from extproc.demo.process import ProcessFailedError  # noqa: PLC0415
-    from extproc.mesh.binary import EnvoyNotFoundError  # noqa: PLC0415
+    from extproc.demo.process import ProcessFailedError
+    from extproc.mesh.binary import EnvoyNotFoundError
 
     console = Console()
     root = args.dir or Path(tempfile.mkdtemp(prefix="situs-demo-"))
@@ -87,7 +87,7 @@ def _interrupt(*_: object) -> NoReturn:
 
 
 async def _demo(args: argparse.Namespace, root: Path, console: "Console") -> int:
-    from extproc.demo import report, story, visits, world  # noqa: PLC0415 - see run
+    from extproc.demo import report, story, visits, world
 
     models = args.models or world.default_models()
     with console.status("starting four cells, the sidecar and Envoy") as status:

@@ -13,7 +13,7 @@ _EPILOG = dedent(
     """\
     The usual order of things:
       situs demo                                     see it work, end to end, on this machine
-      situs policy show policy.yaml                  check a policy and see what it permits
+      situs policy check policy.yaml                 list everything that is wrong with a policy
       situs mesh render --for envoy --policy policy.yaml --mesh mesh.yaml --output envoy.yaml
       situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --log /var/lib/situs
       situs suspend me-dxb --overrides overrides.yaml --reason "court order 12" --until 2027-01-01 \\

@@ -43,8 +43,8 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from extproc.policy.load import load_policy  # noqa: PLC0415 - `situs --help` need not wait for it
-    from extproc.strict_yaml import DocumentError  # noqa: PLC0415
+    from extproc.policy.load import load_policy
+    from extproc.strict_yaml import DocumentError
 
     try:
         compiled = load_policy(args.policy)

@@ -1,29 +1,19 @@
 """`situs serve`: run the sidecar."""
 
 import argparse
-import asyncio
-import logging
 import socket
 import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-import structlog
-import uvloop
-
-from extproc.cli.exits import CONFIGURATION, refuse
-from extproc.core.ids import RegionId
-from extproc.ledger.commit import Durability, LogIdentity
-from extproc.ledger.errors import LedgerError
-from extproc.ledger.keys import load_or_create_key
-from extproc.mesh.parse import load_mesh
-from extproc.mesh.section import Mesh
-from extproc.sidecar.configuration import Configuration, Files, load_configuration
-from extproc.sidecar.serve import BAD_CONFIGURATION, EXIT_LOG, Settings, serve
+from extproc.cli.exits import CONFIGURATION, LOG, OK, refuse
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+
+    from extproc.core.ids import RegionId
+    from extproc.mesh.section import Mesh
 
 _EPILOG = dedent(
     """\
@@ -76,8 +66,8 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     parser.add_argument(
         "--durability",
-        choices=[mode.value for mode in Durability],
-        default=Durability.FSYNC.value,
+        choices=["fsync", "page"],
+        default="fsync",
         help="a decision is released after fdatasync, or after write(2) with fdatasync within 50 ms "
         "(default: %(default)s)",
     )
@@ -96,7 +86,17 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load everything, then serve until told to stop."""
-    _configure_logging()
+    import uvloop
+
+    from extproc.ledger.commit import Durability, LogIdentity
+    from extproc.ledger.errors import LedgerError
+    from extproc.ledger.keys import load_or_create_key
+    from extproc.mesh.parse import load_mesh
+    from extproc.sidecar.configuration import Files, load_configuration
+    from extproc.sidecar.events import configure_events
+    from extproc.sidecar.serve import BAD_CONFIGURATION, Settings, serve
+
+    configure_events(sys.stderr)
     files = Files(policy=args.policy, geo=args.geo_db, overrides=args.overrides)
     try:
         configuration = load_configuration(files)
@@ -108,7 +108,9 @@ def run(args: argparse.Namespace) -> int:
         files=files,
         listen=args.listen,
         log=args.log,
-        identity=_identity(args, configuration),
+        identity=LogIdentity(
+            org=args.org, env=args.env, region=configuration.tables.ingress_region, node=args.node, worker="0"
+        ),
         key=key,
         durability=Durability(args.durability),
         endpoints=_endpoints(mesh),
@@ -116,40 +118,17 @@ def run(args: argparse.Namespace) -> int:
         drain_s=args.drain,
     )
     try:
-        return uvloop.run(serve(settings, configuration))
+        uvloop.run(serve(settings, configuration))
     except LedgerError as error:
-        return refuse(error, EXIT_LOG)
+        return refuse(error, LOG)
     except OSError as error:
         return refuse(error, CONFIGURATION)
-    except asyncio.CancelledError:  # pragma: no cover - a signal during start
-        return EXIT_LOG
+    return OK
 
 
-def _identity(args: argparse.Namespace, configuration: Configuration) -> LogIdentity:
-    return LogIdentity(
-        org=args.org, env=args.env, region=configuration.tables.ingress_region, node=args.node, worker="0"
-    )
-
-
-def _endpoints(mesh: Mesh | None) -> dict[RegionId, str]:
+def _endpoints(mesh: "Mesh | None") -> "dict[RegionId, str]":
     """Give the first endpoint of each region: a cell answers for its region."""
     if mesh is None:
         return {}
     first = {region: entry.endpoints[0] for region, entry in mesh.regions.items()}
     return {region: f"{endpoint.address}:{endpoint.port}" for region, endpoint in first.items()}
-
-
-def _configure_logging() -> None:
-    """Write one JSON object per event to standard error, or lines for a person where that is a terminal."""
-    pretty = sys.stderr.isatty()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-            structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )

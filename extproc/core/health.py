@@ -26,14 +26,23 @@ HEALTH_LIMIT_S: Final = 15.0
 class RegionHealth:
     """The last observation of one region; times in Unix seconds, latency in seconds.
 
-    `latency_s` is None while nothing was measured; the policy's declared round trip then stands in.
+    `latencies_s` are the latest probes' latencies, oldest first, since the region was last down.
     """
 
     state: HealthState
     observed_at_s: float
-    latency_s: float | None = None
+    latencies_s: tuple[float, ...] = ()
     failures: int = 0
     """Failures in a row."""
+
+    @property
+    def latency_s(self) -> float | None:
+        """Give the least of the latest latencies, None while nothing was measured.
+
+        A probe takes the round trip and whatever else was in the way; the least of several is nearest to the round
+        trip, which is what tells regions apart.
+        """
+        return min(self.latencies_s, default=None)
 
     def state_at(self, now_s: float) -> HealthState:
         """Give the state as far as it can still be believed at `now_s`."""
@@ -51,8 +60,7 @@ class Outcome(StrEnum):
 
 
 FAILURES_UNTIL_DOWN: Final = 3
-_WEIGHT: Final = 0.2
-"""Weight of the newest latency in the moving average."""
+LATENCIES_KEPT: Final = 8
 
 
 def after_attempt(health: RegionHealth, outcome: Outcome, *, now_s: float) -> RegionHealth:
@@ -68,9 +76,9 @@ def after_probe(health: RegionHealth, outcome: Outcome, *, latency_s: float, now
     """Give the health after a probe that took `latency_s` seconds."""
     if outcome is not Outcome.OK:
         return _after_failure(health, outcome, now_s)
-    before = health.latency_s
-    smoothed_s = latency_s if before is None else before + _WEIGHT * (latency_s - before)
-    return RegionHealth(state=HealthState.UP, observed_at_s=now_s, latency_s=smoothed_s)
+    before = () if health.state is HealthState.DOWN else health.latencies_s
+    kept = (*before, latency_s)[-LATENCIES_KEPT:]
+    return RegionHealth(state=HealthState.UP, observed_at_s=now_s, latencies_s=kept)
 
 
 def _after_failure(health: RegionHealth, outcome: Outcome, now_s: float) -> RegionHealth:

@@ -202,6 +202,7 @@ class World:
             "admin": {"address": "127.0.0.1", "port": self._ports.envoy_admin},
             "sidecar": {"unix": str(self._socket)},
             "regions": {str(region): {"endpoints": [f"127.0.0.1:{port}"]} for region, port in self._cell_ports.items()},
+            "health": {"interval_s": 1, "healthy": 1},
             "jwt": {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks_file": str(jwks)},
         }
 
@@ -214,11 +215,16 @@ class World:
     # Life -----------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start every process and wait until each says that it is ready and every region is seen up."""
-        for child in self._children():
-            child.start()
+        """Start every process and wait until each says that it is ready and every region is seen up.
+
+        The cells first: Envoy's first health check must find them, because it counts for some seconds.
+        """
+        for cell in self.cells.values():
+            cell.start()
+        self.sidecar.start()
         for region in self.cells:
             await self.cell_ready(region)
+        self.envoy.start()
         await self.sidecar_ready()
         await self.answers(self.envoy, f"{self.envoy_admin}/ready")
         await self.until(self._all_up, "every region is seen up")

@@ -61,5 +61,5 @@ class _Server(WSGIServer):
 
 
 class _QuietHandler(WSGIRequestHandler):
-    def log_message(self, *_args: object) -> None:  # type: ignore[override]
+    def log_message(self, *_args: object) -> None:
         """Say nothing: a scrape is not an event."""

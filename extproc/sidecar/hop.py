@@ -6,7 +6,7 @@ from typing import Final
 from extproc.core.decide import decide
 from extproc.core.reasons import Refusal
 from extproc.core.steering import Deny
-from extproc.ledger import LedgerError
+from extproc.ledger.errors import LedgerError
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.identifiers import DecisionIds
 from extproc.sidecar.live import Live

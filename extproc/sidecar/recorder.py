@@ -13,7 +13,7 @@ from extproc.geo import GeoIdentity
 from extproc.ledger.commit import Ledger
 from extproc.ledger.entries import GeoIdentity as RecordedGeoIdentity
 from extproc.ledger.entries import config_to_entry, decision_to_entry, delivery_to_entry, override_to_entry
-from extproc.ledger.errors import LedgerError, LedgerPoisonedError
+from extproc.ledger.errors import EntryTooLargeError, LedgerError, LedgerOverflowError, LedgerPoisonedError
 
 _log = structlog.get_logger(__name__)
 
@@ -36,13 +36,16 @@ class Recorder:
         entry = decision_to_entry(decision, sequence=self._sequence)
         try:
             await self._ledger.commit(entry)
+        except (LedgerOverflowError, EntryTooLargeError):
+            self._sequence -= 1  # refused before anything was awaited, so the number is free: sequences have no holes
+            raise
         except LedgerError as error:
             self._note(error)
             raise
 
     async def record_configuration(self, snapshot: Snapshot, geo: GeoIdentity | None, policy: bytes) -> None:
         """Record what decisions are made by from now on, and keep the policy's canonical form beside the log."""
-        self._ledger.store_policy(policy)
+        await asyncio.to_thread(self._ledger.store_policy, policy)
         recorded = None
         if geo is not None:
             recorded = RecordedGeoIdentity(

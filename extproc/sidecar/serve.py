@@ -47,10 +47,6 @@ from extproc.wire.server import WireServer
 
 _log = structlog.get_logger(__name__)
 
-EXIT_OK: Final = 0
-EXIT_LOG: Final = 74
-"""sysexits' EX_IOERR: the log could not be written. Restart to begin a new incarnation."""
-
 SETTLE_PERIOD_S: Final = 0.5
 _LAST_REPORTS_S: Final = 0.5
 """How long a sidecar that has drained still listens for Envoy's reports: two flush intervals and a little."""
@@ -78,10 +74,11 @@ class Settings:
     drain_s: float = 5.0
 
 
-async def serve(settings: Settings, configuration: Configuration) -> int:
-    """Serve until SIGTERM or SIGINT, or until the log cannot be written; give the exit code.
+async def serve(settings: Settings, configuration: Configuration) -> None:
+    """Serve until SIGTERM or SIGINT.
 
-    Raises LedgerError when the log cannot be opened and OSError when an address cannot be bound.
+    Raises LedgerError when the log cannot be opened or, after everything was taken down, when it could not be written;
+    OSError when an address cannot be bound.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -95,7 +92,8 @@ async def serve(settings: Settings, configuration: Configuration) -> int:
         gc.freeze()
         await _first(stop.wait(), sidecar.recorder.failed.wait())
         _log.info("draining", seconds=settings.drain_s)
-    return EXIT_LOG if sidecar.recorder.failed.is_set() else EXIT_OK
+    if sidecar.recorder.failure is not None:
+        raise sidecar.recorder.failure
 
 
 class Sidecar:

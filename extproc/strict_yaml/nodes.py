@@ -29,6 +29,8 @@ MAX_SIZE: Final = 1 << 20
 MAX_DEPTH: Final = 32
 """Deepest nesting of lists and tables."""
 
+_STUMBLES: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
+
 MAX_TEXT_SHOWN: Final = 60
 """Longest quotation of a document in a message, in characters."""
 
@@ -151,7 +153,7 @@ class _Tree:
                     root = self._node(next(events), events, 1)
         except MarkedYAMLError as error:
             self._stop_at_error(error)
-        except (YAMLError, ValueError, OverflowError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        except (YAMLError, *_STUMBLES) as error:
             # Where the library itself stumbles over a document, the document is still what has to change.
             where = Place(self._file, 1, 1)
             raise self._error(Problem(where, f"not readable as YAML ({error})", "write plainer YAML")) from error

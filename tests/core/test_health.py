@@ -5,6 +5,7 @@ import pytest
 from extproc.core.health import (
     FAILURES_UNTIL_DOWN,
     HEALTH_LIMIT_S,
+    LATENCIES_KEPT,
     NEVER_OBSERVED,
     HealthState,
     Outcome,
@@ -13,8 +14,8 @@ from extproc.core.health import (
     after_probe,
 )
 
-UP = RegionHealth(state=HealthState.UP, observed_at_s=100.0, latency_s=0.01)
-DOWN = RegionHealth(state=HealthState.DOWN, observed_at_s=100.0, latency_s=0.01, failures=3)
+UP = RegionHealth(state=HealthState.UP, observed_at_s=100.0, latencies_s=(0.01,))
+DOWN = RegionHealth(state=HealthState.DOWN, observed_at_s=100.0, latencies_s=(0.01,), failures=3)
 
 
 def test_a_state_is_unknown_once_it_is_too_old() -> None:
@@ -39,7 +40,7 @@ def test_other_failures_count_when_they_repeat() -> None:
 
 def test_a_success_between_failures_starts_the_count_anew() -> None:
     health = after_attempt(after_attempt(UP, Outcome.FAILED, now_s=101.0), Outcome.OK, now_s=102.0)
-    assert health == RegionHealth(state=HealthState.UP, observed_at_s=102.0, latency_s=0.01)
+    assert health == RegionHealth(state=HealthState.UP, observed_at_s=102.0, latencies_s=(0.01,))
 
 
 def test_only_a_probe_brings_a_region_back() -> None:
@@ -48,8 +49,18 @@ def test_only_a_probe_brings_a_region_back() -> None:
     assert (back.state, back.failures) == (HealthState.UP, 0)
 
 
-def test_latency_is_a_moving_average_of_probes() -> None:
-    first = after_probe(NEVER_OBSERVED, Outcome.OK, latency_s=0.1, now_s=1.0)
-    assert first.latency_s == 0.1
-    second = after_probe(first, Outcome.OK, latency_s=0.2, now_s=2.0)
-    assert second.latency_s == pytest.approx(0.12)
+def test_latency_is_the_least_of_the_latest_probes() -> None:
+    health = after_probe(NEVER_OBSERVED, Outcome.OK, latency_s=0.5, now_s=0.0)
+    assert health.latency_s == 0.5
+    health = after_probe(health, Outcome.OK, latency_s=0.1, now_s=1.0)
+    assert health.latency_s == 0.1
+    for second in range(LATENCIES_KEPT):
+        health = after_probe(health, Outcome.OK, latency_s=0.2, now_s=2.0 + second)
+    assert health.latency_s == 0.2
+    assert len(health.latencies_s) == LATENCIES_KEPT
+
+
+def test_latencies_from_before_an_outage_do_not_count() -> None:
+    back = after_probe(DOWN, Outcome.OK, latency_s=0.3, now_s=101.0)
+    assert back.latency_s == 0.3
+    assert NEVER_OBSERVED.latency_s is None

@@ -14,7 +14,7 @@ from concurrent import futures
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 import httpx
@@ -30,6 +30,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import (
 )
 from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.protobuf.struct_pb2 import Struct
+from mesh.example import LOOPBACK, READING, mesh_of, tables_of
 
 from extproc.core.reading import Reading
 from extproc.core.tables import PolicyTables
@@ -45,13 +46,15 @@ from extproc.names import (
     ROUTE_HEADER,
     SOURCE_ADDRESS,
 )
-from mesh.example import LOOPBACK, READING, mesh_of, tables_of
 
 T = TypeVar("T")
 
+Proto: TypeAlias = Any
+"""A protobuf message or a part of one: there are no stubs."""
+
 TELL = "x-data-jurisdiction"
 MESSAGE_S = 0.5
-_PATIENCE_S = 5.0
+_PATIENCE_S = 15.0
 
 
 def wait_for(what: str, look: Callable[[], T | None]) -> T:
@@ -119,8 +122,8 @@ class ToldSidecar:
     """A gRPC server with the two services, which answers as the request says."""
 
     def __init__(self, path: Path) -> None:
-        self.seen: list[Any] = []
-        self.entries: list[tuple[str, Any]] = []
+        self.seen: list[Proto] = []
+        self.entries: list[tuple[str, Proto]] = []
         self._released = threading.Event()
         self._log_names: dict[int, str] = {}
         process = grpc.unary_unary_rpc_method_handler(
@@ -147,7 +150,7 @@ class ToldSidecar:
         self._released.set()
         self._server.stop(None).wait()
 
-    def logged(self, log: str, decision: str) -> list[Any]:
+    def logged(self, log: str, decision: str) -> list[Proto]:
         """Give the entries of one log that carry this decision id as a header."""
         return [
             entry
@@ -155,7 +158,7 @@ class ToldSidecar:
             if name == log and dict(entry.request.request_headers).get(DECISION_HEADER) == decision
         ]
 
-    def _process(self, request: Any, _context: object) -> Any:
+    def _process(self, request: Proto, _context: object) -> Proto:
         self.seen.append(request)
         verb, _, rest = headers_of(request).get(TELL, "").partition(" ")
         decision = f"d-{len(self.seen)}"
@@ -176,7 +179,7 @@ class ToldSidecar:
         answer.dynamic_metadata.CopyFrom(metadata)
         return answer
 
-    def _logs(self, messages: Iterator[Any], _context: object) -> Any:
+    def _logs(self, messages: Iterator[Any], _context: object) -> Proto:
         name = ""
         with contextlib.suppress(grpc.RpcError):  # Envoy has gone
             for message in messages:
@@ -227,8 +230,10 @@ def running_world(
     cells = [Cell() for _ in range(3)]
     sidecar = ToldSidecar(directory / "sidecar.sock")
     listener, admin = free_port(), free_port()
+    nobody = socket.socket()  # bound and never listening: the port is refused and nobody else can take it
+    nobody.bind((LOOPBACK, 0))
     mesh = mesh_of(
-        [*(cell.port for cell in cells), free_port()],
+        [*(cell.port for cell in cells), nobody.getsockname()[1]],
         listener=listener,
         admin=admin,
         sidecar=UnixSocket(unix=str(directory / "sidecar.sock")),
@@ -248,7 +253,8 @@ def running_world(
             yield world
     finally:
         world.client.close()
-        sidecar.close()
+        world.sidecar.close()
+        nobody.close()
         for cell in cells:
             cell.close()
 
@@ -268,11 +274,11 @@ def running_envoy(binary: Path, directory: Path, tables: PolicyTables, reading: 
             process.kill()
 
 
-def headers_of(request: Any) -> dict[str, str]:
+def headers_of(request: Proto) -> dict[str, str]:
     return {h.key: (h.raw_value or h.value.encode()).decode() for h in request.request_headers.headers.headers}
 
 
-def source_of(request: Any) -> str:
+def source_of(request: Proto) -> str:
     address: str = request.attributes[ATTRIBUTES_NAMESPACE].fields[SOURCE_ADDRESS].string_value
     return address
 
@@ -284,13 +290,13 @@ def _is_ready(admin: str) -> bool:
         return False
 
 
-def _steered(headers: dict[str, str]) -> Any:
+def _steered(headers: dict[str, str]) -> Proto:
     options = [HeaderValueOption(header=HeaderValue(key=k, raw_value=v.encode())) for k, v in headers.items()]
     common = CommonResponse(header_mutation=HeaderMutation(set_headers=options))
     return ProcessingResponse(request_headers=HeadersResponse(response=common))
 
 
-def _denied(decision: str) -> Any:
+def _denied(decision: str) -> Proto:
     headers = {"content-type": "application/problem+json", DECISION_HEADER: decision, "retry-after": "5"}
     options = [HeaderValueOption(header=HeaderValue(key=k, raw_value=v.encode())) for k, v in headers.items()]
     answer = ImmediateResponse(

@@ -65,7 +65,7 @@ def covers(policy: Written, permit: Written, region: Written, tenant: Written, d
         return False
     if not in_force(permit, day):
         return False
-    place: str = region["subdivision"] if "subdivision" in region else region["country"]  # noqa: SIM401 - it is typed
+    place: str = region["subdivision"] if "subdivision" in region else region["country"]
     to = permit["to"]
     if not isinstance(to, dict):
         return is_in_any(policy, place, to, day)

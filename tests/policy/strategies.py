@@ -64,7 +64,12 @@ class _Maker:
         regions = {f"r{i}": self._region() for i in range(self._random.randint(1, 5))}
         return {
             "apiVersion": "situs/v1",
-            "policy": {"id": "random", "version": 1, "as_of": self._random.choice(DAYS), "review_by": "2027-01-01"},
+            "policy": {
+                "id": "random",
+                "version": 1,
+                "as_of": self._random.choice([*DAYS[:1] * 9, *DAYS]),
+                "review_by": "2027-01-01",
+            },
             "ingress": {"region": "r0", "edge": self._random.choice(["direct", {"trusted_hops": 2}])},
             "classes": CLASSES,
             "zones": {
@@ -104,7 +109,9 @@ class _Maker:
         ]
 
     def _territory(self) -> str | list[str]:
-        names = self._random.sample([*_ZONES, *PLACES, "anywhere"], self._random.randint(1, 3))
+        if self._random.random() < 0.4:
+            return "anywhere"
+        names = self._random.sample([*_ZONES, *PLACES], self._random.randint(1, 3))
         return names[0] if len(names) == 1 else names
 
     def _region(self) -> Written:
@@ -153,11 +160,11 @@ class _Maker:
         }
 
     def _regime(self, i: int) -> Written:
-        permits = [self._permit(j) for j in range(self._random.randint(0, 4))]
+        permits = [self._permit(j) for j in range(self._random.choice([0, 2, 3, 4, 5]))]
         ids = [permit["id"] for permit in permits]
         return {
             "id": f"regime-{i}",
-            "when": self._condition(),
+            "when": {"subject_in": "anywhere"} if i == 0 and self._random.random() < 0.5 else self._condition(),
             "permits": permits,
             **self._maybe("class", {name: {"only": self._some(ids, 0)} for name in self._some(CLASSES, 0)}, 0.4),
         }

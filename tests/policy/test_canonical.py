@@ -12,7 +12,7 @@ from policy.strategies import Written, as_yaml, policies, read_plain
 from policy.test_faults import FULL
 from ruamel.yaml import YAML
 
-from extproc.policy import compile_policy, format_canonical, parse_policy, revision_of
+from extproc.policy import canonical, compile_policy, format_canonical, parse_policy, revision_of
 
 PLAIN = read_plain(Path(__file__).parent / "full.yaml")
 
@@ -92,6 +92,7 @@ def test_a_change_of_meaning_is_a_change_of_revision(old: str, new: str) -> None
         ("approved_by: [bob, alice]", "approved_by: [alice, bob]"),
         ("from: 2026-06-01T09:00:00+02:00", "from: 2026-06-01T07:00:00Z"),
         ("until: 2026-07-01", "until: 2026-07-02T00:00:00Z"),
+        ("until: 2026-07-01", "until: 2026-07-02T02:00:00.000+02:00"),
         ("    - CH", "    - {country: CH}"),
         ("to: EEA, basis", "to: {in: EEA}, basis"),
         ("br-gru: {country: BR", "br-gru: {cluster: br-gru, country: BR"),
@@ -110,3 +111,8 @@ def test_the_form_is_sorted_json_without_blanks() -> None:
     assert plain["apiVersion"] == "situs/v1"
     assert "plan_length" in plain["document"]
     assert "rtt_ms" not in plain["document"]["regions"]["br-gru"]
+
+
+def test_what_has_no_canonical_form_is_refused() -> None:
+    with pytest.raises(TypeError, match="a policy holds no set"):
+        canonical._plain({"a"} | set())

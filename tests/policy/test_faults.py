@@ -126,6 +126,12 @@ FAULTS = [
     ("header: {tier: 3", "header: {may_replace: §[jwt], tier: 3", "only a verified one can", "remove 'may_replace'"),
     ("unknown: deny", "unknown: §allow", "'allow' is none of deny", "write one of deny"),
     ("may_replace: [geoip]", "may_replace: [§jwt]", "cannot replace itself", "remove it"),
+    (
+        "  geoip: {tier: 2, unknown: deny}\n  jwt: {tier: 1, claim: residency, may_replace: [",
+        "  jwt: {claim: c, may_replace: [§",
+        "is not read",
+        "add that signal",
+    ),
     ("may_replace: [geoip]", "may_replace: [§geo]", "'geo' is none of", "did you mean 'geoip'"),
     ("name: x-data-jurisdiction", "name: §X-Data-Jurisdiction", "not a usable name", "in lower case"),
     ("name: x-data-jurisdiction", "name: §x-situs-route", "serves another purpose", "choose one"),

@@ -45,7 +45,7 @@ _NOW = st.sampled_from([MARCH_S, MARCH_S + 200 * 86_400, MARCH_S - 40 * 86_400])
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=18)
 @given(policies(), st.lists(st.tuples(requests(), signals(Source.HEADER)), min_size=8, max_size=20), _NOW)
 def test_a_declared_jurisdiction_never_adds_a_region(
     policy: Written, cases: list[tuple[RequestFacts, Signal]], now_s: float
@@ -58,7 +58,7 @@ def test_a_declared_jurisdiction_never_adds_a_region(
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=18)
 @given(policies(), st.lists(st.tuples(requests(), st.sampled_from(CLASSES)), min_size=8, max_size=20), _NOW)
 def test_a_declared_class_never_adds_a_region(
     policy: Written, cases: list[tuple[RequestFacts, str]], now_s: float
@@ -71,7 +71,7 @@ def test_a_declared_class_never_adds_a_region(
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(policies(), policies(), st.lists(requests(), min_size=8, max_size=20))
 def test_one_regime_more_never_adds_a_region(policy: Written, other: Written, cases: list[RequestFacts]) -> None:
     """It may add one where nothing governed before, which is why a request that nothing governs is refused."""

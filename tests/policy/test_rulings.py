@@ -79,7 +79,7 @@ def test_every_country_class_and_tenant_around_every_boundary(path: Path) -> Non
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=18)
 @given(policies())
 def test_random_policies(policy: Written) -> None:
     compiled = compile_policy(parse_policy(as_yaml(policy)))

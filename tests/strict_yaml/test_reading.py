@@ -1,5 +1,6 @@
 """What a consumer gets: typed values, or every fault at once, each with its place and its mend."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -208,6 +209,20 @@ def test_an_alias_is_reported_once_and_stands_for_nothing() -> None:
         "f:2:9: the alias *x stands for another part. Mend: write that part out here",
         "f:2:13: the alias *x stands for another part. Mend: write that part out here",
     ]
+
+
+def test_an_alias_as_a_key_is_reported_once() -> None:
+    (problem,) = _problems("host: ab\n*x : y")
+    assert problem.startswith("f:2:1: the alias *x")
+
+
+def test_where_the_library_stumbles_the_document_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(_: object, __: object) -> Iterator[int]:
+        return (1 // zero for zero in [0])
+
+    monkeypatch.setattr("ruamel.yaml.YAML.parse", stumble)
+    (problem,) = _problems("host: ab")
+    assert problem == "f:1:1: not readable as YAML (integer division or modulo by zero). Mend: write plainer YAML"
 
 
 def test_a_byte_order_mark_is_no_fault() -> None:

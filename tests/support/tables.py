@@ -151,7 +151,7 @@ _HEALTH = st.builds(
     RegionHealth,
     state=st.sampled_from(HealthState),
     observed_at_s=st.sampled_from([0.0, NOW_S - 100, NOW_S - 1, NOW_S + 1]),
-    latency_s=st.sampled_from([None, 0.001, 0.05, 0.2]),
+    latencies_s=st.sampled_from([(), (0.001,), (0.05, 0.2)]),
 )
 
 

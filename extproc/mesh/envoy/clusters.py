@@ -23,7 +23,6 @@ def region_cluster(region: Region, mesh: Mesh) -> cluster.Cluster:
     return cluster.Cluster(
         name=region.cluster,
         type=discovery_of(places),
-        respect_dns_ttl=discovery_of(places) is cluster.ClusterDiscoveryType.STRICT_DNS,
         connect_timeout=seconds(mesh.timeouts.connect_s),
         per_connection_buffer_limit_bytes=mesh.limits.buffer_kib * 1024,
         lb_policy=cluster.ClusterLbPolicy.LEAST_REQUEST,

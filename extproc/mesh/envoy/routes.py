@@ -21,6 +21,9 @@ _UNDECIDED: Final = json.dumps(
     {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": "No decision was made."}
 )
 
+_PICKS: Final = 16
+"""ENVOY: another cell is found by picking anew. With two cells a pick is a coin's toss, and the usual 3 often miss."""
+
 # ENVOY: the connection manager writes the client's address after the early strip, so it is removed here.
 _NOT_FOR_CELLS: Final = (ROUTE_HEADER, "x-envoy-external-address", "x-forwarded-for")
 
@@ -84,6 +87,6 @@ def _retry_policy(mesh: Mesh, plan_length: int) -> route.RetryPolicy:
                 typed_config=packed(previous_hosts.PreviousHostsPredicate()),
             )
         ],
-        host_selection_retry_max_attempts=3,
+        host_selection_retry_max_attempts=_PICKS,
         retry_back_off=route.RetryPolicyRetryBackOff(base_interval=seconds(0.005), max_interval=seconds(0.05)),
     )

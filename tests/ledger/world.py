@@ -1,0 +1,159 @@
+"""A small world of logs for the tests of the ledger and of the audit."""
+
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from extproc.core.decide import Decision, Transfer
+from extproc.core.delivery import Attempt, Delivery, intent_of, reconcile
+from extproc.core.facts import Binding, RequestFacts, Signal, Source, Tier
+from extproc.core.health import HealthState
+from extproc.core.ids import (
+    ConfigRevision,
+    Country,
+    DataClass,
+    DecisionId,
+    Jurisdiction,
+    MechanismId,
+    ModelId,
+    PermitId,
+    PolicyRevision,
+    RegimeId,
+    RegionId,
+    RegionMask,
+    TenantId,
+)
+from extproc.core.jurisdiction import RegionVerdict, Verdict
+from extproc.core.reasons import Exclusion
+from extproc.core.region import Choice, Estimate
+from extproc.core.snapshot import Snapshot
+from extproc.core.steering import Steer
+from extproc.core.tables import Basis, Permit, PolicyTables
+from extproc.ledger.commit import LogIdentity
+from extproc.ledger.entries import close_to_entry, config_to_entry, decision_to_entry, delivery_to_entry
+from extproc.ledger.incarnation import start_log
+from extproc.ledger.keys import SigningKey, generate_key
+from extproc.ledger.log import LogWriter
+
+IDENTITY: Final = LogIdentity(org="acme", env="test", region="eu", node="node-1", worker="w0")
+KEY: Final = generate_key()
+NOW_S: Final = 1_763_725_440.25
+REVISION: Final = ConfigRevision("sha256:" + "5a" * 32)
+SEGMENT: Final = 1 << 16
+_HOME: Final = Permit(regime=RegimeId("gdpr"), id=PermitId("home"), cite="GDPR Art. 44", basis=Basis.INTERNAL)
+_ABROAD: Final = Permit(
+    regime=RegimeId("gdpr"),
+    id=PermitId("dpf"),
+    cite="GDPR Art. 45",
+    basis=Basis.ADEQUACY,
+    mechanism=MechanismId("dpf"),
+    reference="DPF-1",
+)
+REGIONS: Final = tuple(map(RegionId, ("eu-fra", "eu-ams", "us-east", "ap-sgp")))
+
+
+def clock() -> float:
+    return NOW_S
+
+
+def decision(number: int) -> Decision:
+    """A decision over four regions: two at home, one by a transfer, one excluded."""
+    verdicts = [RegionVerdict(region=region, permits=(_HOME,)) for region in REGIONS[:2]]
+    verdicts.append(RegionVerdict(region=REGIONS[2], permits=(_ABROAD,)))
+    verdicts.append(
+        RegionVerdict(region=REGIONS[3], permits=(), exclusion=Exclusion.NO_PERMIT, excluded_by=RegimeId("gdpr"))
+    )
+    return Decision(
+        id=DecisionId(str(UUID(int=(7 << 76) + number))),
+        decided_at_s=NOW_S + number,
+        config=REVISION,
+        facts=RequestFacts(
+            tenant=TenantId("shop"),
+            binding=Binding.CLAIM,
+            model=ModelId("digits"),
+            declared_class=None,
+            signals=(Signal(source=Source.GEOIP, tier=Tier.TRUSTED_EDGE, jurisdiction=Jurisdiction("DE")),),
+        ),
+        steering=Steer(plan=(REGIONS[0], REGIONS[2]), route="eu-fra>us-east"),
+        verdict=Verdict(
+            jurisdictions=(Jurisdiction("DE"),),
+            classes=(DataClass("personal"),),
+            regimes=(RegimeId("gdpr"),),
+            permitted=RegionMask(0b111),
+            regions=tuple(verdicts),
+        ),
+        choice=Choice(
+            plan=(0, 2),
+            estimates=tuple(
+                Estimate(region=region, state=HealthState.UP, latency_s=0.01 + number / 1e6, age_s=1.5)
+                for region in REGIONS[:3]
+            ),
+        ),
+        transfers=(Transfer(region=REGIONS[2], importer=Country("US"), exporter=Jurisdiction("DE"), permit=_ABROAD),),
+    )
+
+
+def delivery(decided: Decision, *regions: RegionId | None) -> Delivery:
+    attempts = tuple(
+        Attempt(cluster=region or "elsewhere", region=region, status=200, began_at_s=NOW_S, duration_s=0.1)
+        for region in regions
+    )
+    return Delivery(
+        decision=decided.id,
+        attempts=attempts,
+        attempts_expected=len(attempts),
+        served=regions[-1] if regions else None,
+        status=200,
+        began_at_s=NOW_S,
+        duration_s=0.1,
+        finding=reconcile(decided.id, intent_of(decided), attempts),
+    )
+
+
+def config() -> bytes:
+    policy = PolicyTables(
+        id="acme",
+        version=1,
+        revision=PolicyRevision("sha256:" + "00" * 32),
+        ingress_region=REGIONS[0],
+        regions=(),
+        classes=frozenset(),
+        tenants={},
+        models={},
+        epochs=(),
+        may_replace={},
+    )
+    snapshot = Snapshot(revision=REVISION, policy=policy, suspensions=(), health=())
+    return config_to_entry(snapshot, at_s=NOW_S, program="1")
+
+
+def write_log(root: Path, entries: list[bytes], *, close: bool = True, key: SigningKey = KEY) -> Path:
+    """Write one incarnation with these entries after its Genesis, in batches of three, and give its folder."""
+    writer = open_log(root, key)
+    for start in range(0, len(entries), 3):
+        writer.append(entries[start : start + 3])
+        writer.sync()
+    if close:
+        writer.append([close_to_entry(at_s=NOW_S + 10_000, reason="shutdown")])
+        writer.close()
+    else:
+        writer.publish()
+    writer.abandon()
+    return writer.directory
+
+
+def open_log(root: Path, key: SigningKey = KEY) -> LogWriter:
+    """Start a log and let its lock go: a test is one process."""
+    writer, lock = start_log(
+        root, identity=IDENTITY, key=key, durability="fsync", program="1", clock=clock, segment_bytes=SEGMENT
+    )
+    lock.release()
+    return writer
+
+
+def small_log(root: Path, decisions: int = 4, *, close: bool = True) -> Path:
+    """A log with a configuration, some decisions and a delivery of the first."""
+    entries = [config()]
+    entries += [decision_to_entry(decision(n), sequence=n) for n in range(1, decisions + 1)]
+    entries.append(delivery_to_entry(delivery(decision(1), REGIONS[0]), at_s=NOW_S + 5_000))
+    return write_log(root, entries, close=close)

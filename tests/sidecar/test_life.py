@@ -1,0 +1,158 @@
+"""A running sidecar: reloads, legal triggers, a disk that fails, and the end."""
+
+import asyncio
+import json
+import resource
+import subprocess
+import time
+
+import pytest
+from support.messages import processing_request
+from support.sidecar import Sidecar
+
+from extproc.demo.process import python
+from extproc.names import ROUTE_HEADER
+
+pytestmark = pytest.mark.slow
+
+_GERMAN = processing_request(address="31.0.0.7:0")
+_EMIRATI = processing_request(address="31.3.0.7:0")
+
+
+async def _route(sidecar: Sidecar, message: bytes = _GERMAN) -> str | None:
+    response = await sidecar.process(message)
+    headers = response.request_headers.response.header_mutation.set_headers
+    routes = [option.header.raw_value.decode() for option in headers if option.header.key == ROUTE_HEADER]
+    return routes[0] if routes else None
+
+
+async def _refusal(sidecar: Sidecar, message: bytes) -> tuple[int, str]:
+    immediate = (await sidecar.process(message)).immediate_response
+    return immediate.status.code, json.loads(immediate.body)["reason"]
+
+
+async def test_it_steers_and_refuses(sidecar: Sidecar) -> None:
+    assert await _route(sidecar) == "eu-fra>eu-ams"
+    assert await _route(sidecar, _EMIRATI) == "me-dxb"
+    assert await _refusal(sidecar, processing_request(address="31.9.0.1:0")) == (451, "unknown_jurisdiction")
+    assert await _refusal(sidecar, b"\xff") == (400, "malformed_request")
+    assert await sidecar.metric('situs_decisions_total{outcome="steered",reason=""}') == 2
+
+
+async def test_a_changed_policy_is_taken(sidecar: Sidecar) -> None:
+    text = sidecar.setup.policy.read_text()
+    sidecar.setup.policy.write_text(text.replace("rtt_ms: 8", "rtt_ms: 80").replace("version: 1", "version: 2"))
+
+    async def taken() -> bool:
+        return await _route(sidecar) == "eu-ams>eu-fra"
+
+    await sidecar.until(taken)
+    assert await sidecar.metric('situs_reloads_total{result="taken"}') == 1
+
+
+async def test_an_invalid_policy_leaves_the_last_good_one_in_force(sidecar: Sidecar) -> None:
+    good = sidecar.setup.policy.read_text()
+    sidecar.setup.policy.write_text(good.replace("country: NL", "country: EU"))
+
+    async def refused() -> bool:
+        return await sidecar.metric('situs_reloads_total{result="refused"}') == 1
+
+    await sidecar.until(refused)
+    assert await _route(sidecar) == "eu-fra>eu-ams"
+    assert "last good configuration stays in force" in sidecar.child.last_words()
+    assert f"{sidecar.setup.policy}:" in sidecar.child.last_words()
+
+
+@pytest.mark.parametrize("damage", ["truncated", "gone"])
+async def test_a_damaged_geo_database_leaves_the_last_good_one_in_force(sidecar: Sidecar, damage: str) -> None:
+    if damage == "gone":
+        sidecar.setup.geo.unlink()
+    else:
+        with sidecar.setup.geo.open("r+b") as file:
+            file.truncate(100)
+
+    async def refused() -> bool:
+        return await sidecar.metric('situs_reloads_total{result="refused"}') == 1
+
+    await sidecar.until(refused)
+    assert await _route(sidecar) == "eu-fra>eu-ams"
+
+
+async def test_an_override_file_that_vanishes_resumes_nothing(sidecar: Sidecar) -> None:
+    await _situs(sidecar, "suspend", "me-dxb", *_APPROVED)
+    await sidecar.until(lambda: _is_refused(sidecar, _EMIRATI))
+    sidecar.setup.overrides.unlink()
+
+    async def refused() -> bool:
+        return await sidecar.metric('situs_reloads_total{result="refused"}') == 1
+
+    await sidecar.until(refused)
+    assert await _refusal(sidecar, _EMIRATI) == (451, "no_permitted_region")
+
+
+async def test_a_suspension_takes_effect_within_a_second_and_ends(sidecar: Sidecar) -> None:
+    await _situs(sidecar, "suspend", "me-dxb", *_APPROVED)
+    pulled_s = time.monotonic()
+    await sidecar.until(lambda: _is_refused(sidecar, _EMIRATI))
+    assert time.monotonic() - pulled_s < 1.0
+    assert await _route(sidecar) == "eu-fra>eu-ams"
+    await _situs(sidecar, "resume", "me-dxb")
+
+    async def served() -> bool:
+        return await _route(sidecar, _EMIRATI) == "me-dxb"
+
+    await sidecar.until(served)
+
+
+async def test_no_decision_mixes_two_policies(sidecar: Sidecar) -> None:
+    """Swap two policies under load; each decision must be wholly of the one or of the other."""
+    first = sidecar.setup.policy.read_text()
+    second = first.replace("rtt_ms: 8", "rtt_ms: 80").replace("version: 1", "version: 2")
+    seen: set[str | None] = set()
+    for text in (second, first, second):
+        sidecar.setup.policy.write_text(text)
+        for _ in range(8):
+            seen |= set(await asyncio.gather(*(_route(sidecar) for _ in range(16))))
+            await asyncio.sleep(0.05)
+    assert seen <= {"eu-fra>eu-ams", "eu-ams>eu-fra"}
+    assert len(seen) == 2
+
+
+async def test_when_the_log_cannot_be_written_nothing_is_released_and_the_process_ends(sidecar: Sidecar) -> None:
+    assert await _route(sidecar) is not None
+    pid = sidecar.child.pid
+    assert pid is not None
+    # As a full disk does it: from now on every write of the process fails.
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+    assert await _refusal(sidecar, _GERMAN) == (503, "log_unavailable")
+    process = sidecar.child._process
+    assert process is not None
+    assert await asyncio.to_thread(process.wait, 15) == 74
+
+
+async def test_it_drains_and_its_log_verifies(sidecar: Sidecar) -> None:
+    for message in (_GERMAN, _EMIRATI, b"\xff"):
+        await sidecar.process(message)
+    assert await sidecar.stop() == 0
+    command = [str(part) for part in python("extproc", "audit", "verify", sidecar.setup.log)]
+    verified = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+async def test_a_second_sidecar_on_the_same_log_is_refused(sidecar: Sidecar) -> None:
+    code, said = sidecar.setup.refused("--listen", "127.0.0.1:0")
+    assert code == 74
+    assert "lock" in said
+
+
+_APPROVED = ("--reason", "injunction", "--until", "2099-01-01", "--approved-by", "a", "--approved-by", "b")
+
+
+async def _situs(sidecar: Sidecar, *arguments: str) -> None:
+    command = python("extproc", *arguments, "--overrides", sidecar.setup.overrides)
+    done = await asyncio.to_thread(subprocess.run, [str(part) for part in command], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+async def _is_refused(sidecar: Sidecar, message: bytes) -> bool:
+    return (await sidecar.process(message)).WhichOneof("response") == "immediate_response"

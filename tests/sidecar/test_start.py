@@ -1,0 +1,76 @@
+"""A sidecar that cannot be trusted to decide does not start, and says where and what to mend."""
+
+import pytest
+from support.sidecar import Setup
+
+pytestmark = pytest.mark.slow
+
+
+def test_an_invalid_policy_is_refused_with_its_place(setup: Setup) -> None:
+    text = setup.policy.read_text()
+    line = next(i for i, row in enumerate(text.splitlines(), start=1) if "country: NL" in row)
+    setup.policy.write_text(text.replace("country: NL", "country: EU"))
+    code, said = setup.refused()
+    assert code == 78
+    assert f"{setup.policy}:{line}:" in said
+    assert "Mend:" in said
+
+
+def test_a_missing_policy_is_refused(setup: Setup) -> None:
+    setup.policy.unlink()
+    code, said = setup.refused()
+    assert code == 78
+    assert f"{setup.policy}:1:1: the file does not exist" in said
+
+
+def test_a_missing_geo_database_is_refused(setup: Setup) -> None:
+    setup.geo.unlink()
+    code, said = setup.refused()
+    assert code == 78
+    assert str(setup.geo) in said
+
+
+def test_a_corrupt_geo_database_is_refused(setup: Setup) -> None:
+    setup.geo.write_bytes(setup.geo.read_bytes()[:-200])
+    code, said = setup.refused()
+    assert code == 78
+    assert str(setup.geo) in said
+
+
+def test_a_policy_that_reads_geoip_needs_a_database(setup: Setup) -> None:
+    code, said = setup.refused(without="--geo-db")
+    assert code == 78
+    assert "--geo-db" in said
+
+
+def test_a_missing_override_file_is_refused_because_an_order_may_be_in_it(setup: Setup) -> None:
+    setup.overrides.unlink()
+    code, said = setup.refused()
+    assert code == 78
+    assert f"{setup.overrides}:1:1: the file does not exist" in said
+
+
+def test_an_override_of_an_unknown_region_is_refused(setup: Setup) -> None:
+    setup.overrides.write_text(
+        "apiVersion: situs/v1\n"
+        "overrides:\n"
+        "  - {id: LT-1, effect: suspend, region: eu-fro, reason: x, from: 2026-11-21, approved_by: [a, b]}\n"
+    )
+    code, said = setup.refused()
+    assert code == 78
+    assert f"{setup.overrides}:3:" in said
+    assert "eu-fra" in said
+
+
+def test_a_key_that_others_may_read_is_refused(setup: Setup) -> None:
+    setup.key.write_text("not a key\n")
+    setup.key.chmod(0o644)
+    code, said = setup.refused()
+    assert code == 78
+    assert str(setup.key) in said
+
+
+def test_an_address_that_cannot_be_bound_is_refused(setup: Setup) -> None:
+    code, said = setup.refused("--listen", "203.0.113.1:1")
+    assert code == 78
+    assert "203.0.113.1:1" in said
