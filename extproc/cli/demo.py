@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
 import tempfile
 from pathlib import Path
 from textwrap import dedent
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _UNHELD = 1
 _INTERRUPTED = 130
+_PIPE_WIDTH = 200
 
 _EPILOG = dedent(
     """\
@@ -62,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     from extproc.demo.process import ProcessFailedError
     from extproc.mesh.binary import EnvoyNotFoundError
 
-    console = Console()
+    # A file or a pipe has no width of its own; the table needs some.
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     root = args.dir or Path(tempfile.mkdtemp(prefix="situs-demo-"))
     root.mkdir(parents=True, exist_ok=True)
     if any(root.iterdir()):

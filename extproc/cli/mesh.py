@@ -8,9 +8,6 @@ from textwrap import dedent
 from typing import TYPE_CHECKING
 
 from extproc.cli.exits import OK, refuse
-from extproc.mesh import format_bootstrap, load_mesh, render_bootstrap
-from extproc.policy.load import load_policy
-from extproc.strict_yaml import DocumentError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -61,6 +58,11 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _render(args: argparse.Namespace) -> int:
+    from extproc.mesh.envoy import format_bootstrap, render_bootstrap
+    from extproc.mesh.parse import load_mesh
+    from extproc.policy.load import load_policy
+    from extproc.strict_yaml import DocumentError
+
     try:
         policy = load_policy(args.policy)
         mesh = load_mesh(args.mesh, policy.tables, policy.reading)

@@ -101,7 +101,7 @@ def _chosen(row: Row) -> list[str]:
 def _why(row: Row) -> str:
     """Say in few words what decided: the refusal's reason, or which regime excluded which regions."""
     if row.record is None:
-        return "Envoy: the token does not verify"
+        return "no record" if row.answer.decision else "refused by Envoy: the token does not verify"
     deny = row.record.get("deny")
     if deny is not None and not row.record.get("verdict"):
         return str(deny["refusal"])
@@ -110,10 +110,9 @@ def _why(row: Row) -> str:
         if region.get("exclusion"):
             ground = region.get("excluded_by") or region["exclusion"]
             excluded.setdefault(ground, []).append(region["region"])
-    permits = {permit["id"]: permit["basis"] for permit in row.record.get("permits", [])}
     grounds = [f"{ground} excludes {' '.join(regions)}" for ground, regions in excluded.items()]
-    bases = [f"{id_}: {basis}" for id_, basis in permits.items()]
-    return "; ".join([*grounds, *bases]) or "nothing excluded"
+    bases = [f"{permit['regime']}.{permit['id']} ({permit['basis']})" for permit in row.record.get("permits", [])]
+    return "; ".join([*grounds, *(["by " + ", ".join(bases)] if bases else [])])
 
 
 def _mark(held: bool) -> str:  # noqa: FBT001 - a yes or no to be shown

@@ -228,12 +228,12 @@ def join(told: Told, decisions: dict[str, dict[str, Any]]) -> None:
 def leaks(world: World, decisions: dict[str, dict[str, Any]]) -> list[str]:
     """Judge by what the cells received: every request must bear a logged decision that permits that very region."""
     found = []
-    for region, decision, _status in world.received():
-        record = decisions.get(decision or "")
+    for received in world.received():
+        record = decisions.get(received.decision or "")
         if record is None:
-            found.append(f"{region} received a request whose decision {decision} is not in the log")
-        elif region not in permitted_of(record):
-            found.append(f"{region} received {decision}, which permits {sorted(permitted_of(record))}")
+            found.append(f"{received.region} received a request whose decision {received.decision} is not in the log")
+        elif received.region not in permitted_of(record):
+            found.append(f"{received.region} received {received.decision}, permitted {sorted(permitted_of(record))}")
     return found
 
 

@@ -15,6 +15,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -90,6 +91,16 @@ class Folder:
         return self.root / "received" / f"{region}.jsonl"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One inference request that reached a cell, by the cell's own account."""
+
+    region: RegionId
+    decision: str | None
+    status: int
+    at: datetime
+
+
 class World:
     """The running world. Requests go to `url`; `issuer` makes tokens that Envoy accepts."""
 
@@ -119,6 +130,10 @@ class World:
     def sidecar_admin(self) -> str:
         """The sidecar's admin endpoint."""
         return f"http://127.0.0.1:{self._ports.sidecar_admin}"
+
+    def cell_port(self, region: RegionId) -> int:
+        """Give the port of a region's cell."""
+        return self._cell_ports[region]
 
     def tables(self) -> PolicyTables:
         """Compile the policy as it is now."""
@@ -300,14 +315,19 @@ class World:
         """Run one `situs` command as a person would; with `expect`, any other exit code is an error."""
         return _run(python("extproc", *arguments), expect=expect)
 
-    def received(self) -> Iterator[tuple[RegionId, str | None, int]]:
-        """Give what the cells themselves say that they received: region, decision id, status."""
+    def received(self) -> Iterator[Received]:
+        """Give what the cells themselves say that they received."""
         for region in self.cells:
             path = self.folder.received(region)
             if path.exists():
                 for line in path.read_text().splitlines():
                     entry = json.loads(line)
-                    yield region, entry["decision"], entry["status"]
+                    yield Received(
+                        region=region,
+                        decision=entry["decision"],
+                        status=entry["status"],
+                        at=datetime.fromisoformat(entry["time"]),
+                    )
 
 
 class _Ports:

@@ -277,19 +277,16 @@ def suspension_from_proto(message: pb.Suspension) -> Suspension:
 
 def entry_to_json(entry: pb.Entry) -> Json:
     """Project an entry into one JSON object for people and tools: ids as UUIDs, hashes as hex."""
-    projected: Json = MessageToDict(entry, preserving_proto_field_name=True)
-    kind = kind_of(entry)
-    body = projected[kind]
-    if isinstance(body, dict):
-        if entry.HasField("decision"):
-            body["id"] = str(id_from_bytes(entry.decision.id))
-        elif entry.delivery.HasField("decision"):
-            body["decision"] = str(id_from_bytes(entry.delivery.decision))
-        elif entry.genesis.HasField("previous"):
-            body["previous"]["root"] = entry.genesis.previous.root.hex()
-        elif entry.config.HasField("geo"):
-            body["geo"]["sha256"] = entry.config.geo.sha256.hex()
-    return {"kind": kind, **projected}
+    projected = MessageToDict(entry, preserving_proto_field_name=True)
+    if entry.HasField("decision"):
+        projected["decision"]["id"] = id_from_bytes(entry.decision.id)
+    elif entry.delivery.HasField("decision"):
+        projected["delivery"]["decision"] = id_from_bytes(entry.delivery.decision)
+    elif entry.genesis.HasField("previous"):
+        projected["genesis"]["previous"]["root"] = entry.genesis.previous.root.hex()
+    elif entry.config.HasField("geo"):
+        projected["config"]["geo"]["sha256"] = entry.config.geo.sha256.hex()
+    return {"kind": kind_of(entry), **projected}
 
 
 def _suspension_to_proto(suspension: Suspension) -> pb.Suspension:

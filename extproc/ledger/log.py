@@ -59,11 +59,6 @@ class LogWriter:
         return self._frontier.size
 
     @property
-    def durable(self) -> int:
-        """Number of entries that are on the disk."""
-        return self._publisher.size
-
-    @property
     def published(self) -> int:
         """Number of entries that the published checkpoint covers."""
         return self._published

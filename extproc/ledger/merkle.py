@@ -175,8 +175,6 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
             new_computed = node_hash(new_computed, node)
         at >>= 1
         last >>= 1
-        if last < 0:
-            break
     if last or old_computed != old_root or new_computed != new_root:
         raise ProofError(f"consistency of {old} and {new}: the proof does not lead to the roots")
 

@@ -29,11 +29,6 @@ class Publisher:
         self._tiles = TileBuilder()
         self._superseded: list[Path] = []
 
-    @property
-    def size(self) -> int:
-        """Number of entries taken up so far."""
-        return self._tiles.size
-
     def append(self, encoded: Sequence[bytes], leaves: Sequence[bytes]) -> None:
         """Take up durable entries, as bundles hold them, with their leaf hashes; full tiles are written at once."""
         for tile, data in self._tiles.append(encoded, leaves):

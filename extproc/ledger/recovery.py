@@ -6,6 +6,8 @@ closed. Anything else is corruption, which is evidence: nothing of that log is w
 says why.
 """
 
+import contextlib
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,6 +59,9 @@ def settle(directory: Path, *, origin: str, key: SigningKey, clock: Clock, segme
                 at_s=clock(), size=found.size, segment=found.segment.name, offset=found.offset, cut=found.cut
             )
             writer.append([recovered, close_to_entry(at_s=clock(), reason="recovery")])
+        # Full tiles were made anew; of partial ones only the last are, so older ones that a crash damaged go.
+        for path in (directory / LOG).rglob("*.p"):
+            shutil.rmtree(path)
         writer.close()
     finally:
         writer.abandon()
@@ -138,14 +143,13 @@ class LogReader:
 def resume(writer: LogWriter, found: Scan) -> None:
     """Bring a writer to the end of what was found good, so that it goes on from there; a torn write is cut."""
     for _, data in _segments(writer.directory):
-        for frame in read_frames(data):
-            entries = decode_entries(frame.payload, frame.count)
-            writer.replay(
-                [encode_entry(entry) for entry in entries], [leaf_hash(entry) for entry in entries], frame.note
-            )
-            if writer.size == found.size:
-                writer.resume(found.segment, found.offset)
-                return
+        with contextlib.suppress(BadFrameError):  # the torn write that the scan has found
+            for frame in read_frames(data):
+                entries = decode_entries(frame.payload, frame.count)
+                writer.replay(
+                    [encode_entry(entry) for entry in entries], [leaf_hash(entry) for entry in entries], frame.note
+                )
+    writer.resume(found.segment, found.offset)
 
 
 def _segments(directory: Path) -> Iterator[tuple[Path, bytes]]:

@@ -126,8 +126,8 @@ class TileBuilder:
 
     def _fill(self) -> Iterator[tuple[Tile, bytes]]:
         """Give the hash tiles that the last leaf filled, lowest first, and carry their roots up."""
-        count = self.size
-        for level in range(_HIGHEST_LEVEL):
+        count, level = self.size, 0
+        while count % TILE_WIDTH == 0:
             count //= TILE_WIDTH
             hashes = bytes(self._levels[level])
             yield Tile(level=level, index=count - 1), hashes
@@ -135,8 +135,7 @@ class TileBuilder:
             if level + 1 == len(self._levels):
                 self._levels.append(bytearray())
             self._levels[level + 1] += tile_root(hashes)
-            if count % TILE_WIDTH:
-                return
+            level += 1
 
 
 def tile_root(hashes: bytes) -> bytes:

@@ -154,9 +154,8 @@ class SegmentWriter:
             view = view[written:]
 
     def sync(self) -> None:
-        """Flush what was written to the disk."""
-        if self._descriptor >= 0:
-            os.fdatasync(self._descriptor)
+        """Flush what was written to the disk; something must have been."""
+        os.fdatasync(self._descriptor)
 
     def close(self) -> None:
         """Cut the segment to its frames, durably, and let it go."""

@@ -4,12 +4,7 @@ Owns the mesh file (:mod:`extproc.mesh.section` is its manual), its parser and t
 no decision and no traffic: what is rendered depends on the region list and the declared edge, not on who may use what,
 so a change of policy seldom needs a new Envoy configuration.
 
-The path is `load_mesh` (file to :class:`~extproc.mesh.section.Mesh`) → `render_bootstrap` (pure, typed messages) →
-`format_bootstrap` (YAML with the reasons beside the fields).
+The path is `parse.load_mesh` (file to :class:`~extproc.mesh.section.Mesh`) → `envoy.render_bootstrap` (pure, typed
+messages) → `envoy.format_bootstrap` (YAML with the reasons beside the fields). Nothing is imported here: the rendering
+loads Envoy's whole configuration API, which takes a second, and the sidecar needs the mesh file only.
 """
-
-from extproc.mesh.envoy import format_bootstrap, render_bootstrap
-from extproc.mesh.parse import load_mesh
-from extproc.mesh.section import Mesh
-
-__all__ = ["Mesh", "format_bootstrap", "load_mesh", "render_bootstrap"]

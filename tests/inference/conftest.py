@@ -1,8 +1,6 @@
 """Real cells on loopback, serving the digits model and a few small graphs that provoke what digits cannot."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,16 +27,6 @@ ECHOED = {
     "fp64": TensorProto.DOUBLE,
     "bytes": TensorProto.STRING,
 }
-
-
-@pytest.fixture(scope="session")
-def digits_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    built = REPOSITORY / "build" / "models"
-    if (built / "digits" / "samples.json").exists():
-        return built
-    store = tmp_path_factory.mktemp("digits-store")
-    subprocess.run([sys.executable, "-m", "inference.digits", "--output", str(store)], check=True)
-    return store
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,6 @@
+import ctypes
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -9,11 +12,13 @@ from extproc.audit.show import read_records
 from extproc.audit.trust import Trust
 from extproc.audit.verify import verify
 from extproc.ledger import entry_pb2 as pb
-from extproc.ledger.entries import close_to_entry
+from extproc.ledger.entries import close_to_entry, recovered_to_entry
 from extproc.ledger.incarnation import start_log
 from extproc.ledger.keys import generate_key
 from extproc.ledger.log import LogWriter
-from extproc.ledger.wal import BadFrameError, decode_frame, encode_frame, read_frames
+from extproc.ledger.publish import sync_file_system
+from extproc.ledger.recovery import LogReader
+from extproc.ledger.wal import MAGIC, BadFrameError, decode_frame, encode_frame, next_good_frame, read_frames
 
 TRUST = Trust(keys=(KEY.verifier(IDENTITY.signer),))
 
@@ -60,8 +65,6 @@ def test_tiles_that_a_crash_damaged_are_made_again(tmp_path: Path) -> None:
         if path.is_file():
             path.write_bytes(b"")
     open_log(tmp_path).abandon()
-    for path in (log / "log").rglob("*.p/7"):
-        path.unlink()
     assert verify(tmp_path, TRUST).worst is None
 
 
@@ -71,6 +74,7 @@ def test_a_torn_write_is_cut_at_whatever_byte_it_ends(tmp_path: Path) -> None:
     writer = open_log(made)
     writer.append([config()])
     writer.publish()
+    writer.publish()
     writer.append([close_to_entry(at_s=NOW_S, reason="never released")])
     writer.abandon()
     segment = _segment(writer.directory)
@@ -78,19 +82,20 @@ def test_a_torn_write_is_cut_at_whatever_byte_it_ends(tmp_path: Path) -> None:
     frames = list(read_frames(data))
     last = frames[-1]
     for length in range(last.end - last.offset):
+        torn = data[: last.offset + length] + bytes(len(data) - last.offset - length)
+        segment.write_bytes(torn)
+        found = LogReader(writer.directory, writer.origin, [KEY.verifier(writer.origin)]).scan()
+        assert (found.size, found.offset) == (2, last.offset)
+        assert found.cut == len(torn[last.offset :].rstrip(b"\x00"))
+        if length % 30:
+            continue
         root = tmp_path / str(length)
         shutil.copytree(made, root)
-        log = root / writer.directory.relative_to(made)
-        torn = data[: last.offset + length] + bytes(len(data) - last.offset - length)
-        (log / "wal" / segment.name).write_bytes(torn)
-        expected = Category.INCOMPLETE if length else None
-        assert verify(root, TRUST).worst is expected
+        assert verify(root, TRUST).worst is (Category.INCOMPLETE if length else None)
         open_log(root).abandon()
         (recovered,) = [each.entry.recovered for each in read_records(root, kinds=frozenset({"recovered"}))]
-        assert recovered.size == 2
-        assert recovered.cut == len(torn[last.offset :].rstrip(b"\x00"))
+        assert (recovered.size, recovered.cut) == (2, found.cut)
         assert verify(root, TRUST).worst is None
-        shutil.rmtree(root)
 
 
 def _flip(path: Path, at: int) -> None:
@@ -126,24 +131,26 @@ def test_a_torn_write_below_the_published_size_is_corruption(tmp_path: Path) -> 
     _expect_quarantine(tmp_path, log, "expected the 7 entries")
 
 
+def _filler(size: int) -> bytes:
+    return recovered_to_entry(at_s=NOW_S, size=0, segment="x" * size, offset=0, cut=0)
+
+
 def _big(root: Path) -> Path:
     """A log of several segments that just stopped."""
-    return write_log(root, [close_to_entry(at_s=1, reason="x" * 30_000) for _ in range(6)], close=False)
+    return write_log(root, [_filler(30_000) for _ in range(6)], close=False)
 
 
 def test_segments_that_are_missing_or_renamed_are_corruption(tmp_path: Path) -> None:
     log = _big(tmp_path)
-    first, second, *_ = sorted((log / "wal").iterdir())
+    _, second, *_ = sorted((log / "wal").iterdir())
     second.rename(second.with_name("0000000000000099.wal"))
     _expect_quarantine(tmp_path, log, f"expected {second.name}")
-    first.unlink()
 
 
 def test_a_bad_end_of_a_segment_before_another_is_corruption(tmp_path: Path) -> None:
     log = _big(tmp_path)
     first = min((log / "wal").iterdir())
-    _flip(first, 10)
-    first.write_bytes(first.read_bytes()[: len(list(read_frames(b"")))] + first.read_bytes())
+    _flip(first, list(read_frames(first.read_bytes()))[-1].offset + 10)
     _expect_quarantine(tmp_path, log, "good frames follow")
 
 
@@ -231,3 +238,24 @@ def test_frames_that_end_too_early_are_named() -> None:
     for cut, reason in ((3, "expected b'SWF1'"), (20, "inside a frame's header"), (30, "inside a frame")):
         with pytest.raises(BadFrameError, match=reason):
             decode_frame(frame[:cut], 0)
+
+
+def test_a_magic_word_is_not_yet_a_frame() -> None:
+    frame = encode_frame(0, [b"\x00\x00"], b"note\n")
+    found = next_good_frame(b"torn" + MAGIC + b"torn" + frame, 0)
+    assert found is not None
+    assert found.offset == 12
+
+
+def test_a_file_system_that_does_not_flush_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def syncfs(self, _: int) -> int:
+            ctypes.set_errno(errno.EIO)
+            return -1
+
+    monkeypatch.setattr(ctypes, "CDLL", Failing)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        sync_file_system(tmp_path)

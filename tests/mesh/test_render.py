@@ -10,7 +10,7 @@ from mesh.example import READING, mesh_of, tables_of
 from ruamel.yaml import YAML
 
 from extproc.core.steering import format_plan, parse_plan
-from extproc.mesh import format_bootstrap, render_bootstrap
+from extproc.mesh.envoy import format_bootstrap, render_bootstrap
 from extproc.mesh.envoy.reasons import REASONS
 from extproc.mesh.references import REFERENCES, main, render_references
 from extproc.mesh.section import Jwt

@@ -9,9 +9,9 @@ import pytest
 from mesh.example import READING, mesh_of, tables_of
 
 from extproc.core.ids import RegionId
-from extproc.mesh import Mesh, format_bootstrap, render_bootstrap
+from extproc.mesh.envoy import format_bootstrap, render_bootstrap
 from extproc.mesh.references import render_references
-from extproc.mesh.section import Endpoints, Jwt, Retries, SidecarAddress, TcpAddress, UnixSocket
+from extproc.mesh.section import Endpoints, Jwt, Mesh, Retries, SidecarAddress, TcpAddress, UnixSocket
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

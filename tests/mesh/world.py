@@ -34,8 +34,8 @@ from mesh.example import LOOPBACK, READING, mesh_of, tables_of
 
 from extproc.core.reading import Reading
 from extproc.core.tables import PolicyTables
-from extproc.mesh import Mesh, format_bootstrap, render_bootstrap
-from extproc.mesh.section import Health, Jwt, Timeouts, UnixSocket
+from extproc.mesh.envoy import format_bootstrap, render_bootstrap
+from extproc.mesh.section import Health, Jwt, Mesh, Timeouts, UnixSocket
 from extproc.names import (
     ACCESS_LOG_SERVICE,
     ATTRIBUTES_NAMESPACE,

@@ -44,6 +44,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "no_traffic_interval": "Envoy's default of 60 s would find out late about a backup, which has no traffic.",
         "outlier_detection": "Gateway errors and failed connections eject a cell. A 500 does not: one client with a "
         "poisoned request must not eject a region.",
+        "response_headers_to_add": "Each answer names its decision, so that a question about it finds its record.",
         "response_headers_to_remove": "Between a cell and Envoy; a client has no use for them.",
         "request_headers_to_remove": "A cell needs neither the plan nor the client's address.",
         "update_merge_window": "By default a change of health waits up to 1 s before it counts.",

@@ -12,7 +12,7 @@ from extproc.mesh.envoy.api import (
     seconds,
 )
 from extproc.mesh.section import Mesh
-from extproc.names import REFUSAL_CONTENT_TYPE, ROUTE_HEADER
+from extproc.names import DECISION_HEADER, REFUSAL_CONTENT_TYPE, ROUTE_HEADER
 
 _RETRY_ON: Final = "connect-failure,refused-stream,reset,retriable-status-codes"
 """Failures of the way to a cell, or of the cell before it answered; all before the client saw a byte."""
@@ -55,19 +55,23 @@ def _by_plan(mesh: Mesh, plan_length: int) -> route.Route:
             retry_policy=_retry_policy(mesh, plan_length),
         ),
         request_headers_to_remove=list(_NOT_FOR_CELLS),
+        response_headers_to_add=[_header(DECISION_HEADER, f"%REQ({DECISION_HEADER})%")],
     )
 
 
 def _refusal() -> route.Route:
-    content_type = core.HeaderValueOption(
-        header=core.HeaderValue(key="content-type", value=REFUSAL_CONTENT_TYPE),
-        append_action=core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
     return route.Route(
         name="undecided",
         match=route.RouteMatch(prefix="/"),
         direct_response=route.DirectResponseAction(status=503, body=core.DataSource(inline_string=_UNDECIDED)),
-        response_headers_to_add=[content_type],
+        response_headers_to_add=[_header("content-type", REFUSAL_CONTENT_TYPE)],
+    )
+
+
+def _header(name: str, value: str) -> core.HeaderValueOption:
+    return core.HeaderValueOption(
+        header=core.HeaderValue(key=name, value=value),
+        append_action=core.HeaderValueOptionHeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
     )
 
 

@@ -1,0 +1,117 @@
+"""The ledger alone: records a second with 64 requests waiting at any time, and CPU per record, in both modes.
+
+Beside them what one flush of this disk takes, because in fsync mode nothing can be faster than that.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import uvloop
+
+from bench.load import percentile
+from extproc.ledger.commit import Durability, Ledger, LogIdentity
+from extproc.ledger.keys import generate_key
+
+WAITERS: Final = 64
+MOST: Final = 1_000_000
+FLUSHES: Final = 100
+_PAGE: Final = b"x" * 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """CPU is that of all threads, in microseconds per record; a commit lasts from the call to its durable end."""
+
+    mode: str
+    records: int
+    per_second: float
+    cpu_us: float
+    commit_p50_us: float
+    commit_p99_us: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """What writing 4 KiB and flushing it takes, and on which kind of file system."""
+
+    filesystem: str
+    flush_p50_us: float
+    flush_p99_us: float
+
+
+def measure_ledger(work: Path, entries: Sequence[bytes], *, seconds: float, rounds: int) -> list[Recorded]:
+    """Measure the modes in turn, each `rounds` times in a new log, and give the round in the middle by CPU."""
+    taken: dict[Durability, list[Recorded]] = {mode: [] for mode in Durability}
+    for turn in range(rounds):
+        for mode in Durability:
+            root = work / f"{mode.value}-{turn}"
+            taken[mode].append(uvloop.run(_record(root, mode, entries, seconds)))
+    return [sorted(results, key=lambda each: each.cpu_us)[len(results) // 2] for results in taken.values()]
+
+
+async def _record(root: Path, mode: Durability, entries: Sequence[bytes], seconds: float) -> Recorded:
+    identity = LogIdentity(org="bench", env="bench", region="eu-fra", node="bench", worker="0")
+    ledger = await Ledger.open(root, identity=identity, key=generate_key(), mode=mode)
+    supply = cycle(entries)
+    took_ns: list[int] = []
+    began_ns, began_cpu_ns = time.perf_counter_ns(), time.process_time_ns()
+    ends_ns = began_ns + int(seconds * 1e9)
+
+    async def wait_for_records() -> None:
+        while (now_ns := time.perf_counter_ns()) < ends_ns and len(took_ns) < MOST:
+            await ledger.commit(next(supply))
+            took_ns.append(time.perf_counter_ns() - now_ns)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WAITERS):
+                group.create_task(wait_for_records())
+        cpu_ns, lasted_ns = time.process_time_ns() - began_cpu_ns, time.perf_counter_ns() - began_ns
+    finally:
+        await ledger.close()
+    took_ns.sort()
+    return Recorded(
+        mode=mode.value,
+        records=len(took_ns),
+        per_second=len(took_ns) / lasted_ns * 1e9,
+        cpu_us=cpu_ns / len(took_ns) / 1000,
+        commit_p50_us=percentile(took_ns, 50) / 1000,
+        commit_p99_us=percentile(took_ns, 99) / 1000,
+    )
+
+
+def measure_disk(work: Path) -> Disk:
+    """Write and flush one page a hundred times."""
+    path = work / "flushes"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    took_ns = []
+    try:
+        os.posix_fallocate(descriptor, 0, FLUSHES * len(_PAGE))
+        os.fsync(descriptor)
+        for i in range(FLUSHES):
+            began_ns = time.perf_counter_ns()
+            os.pwrite(descriptor, _PAGE, i * len(_PAGE))
+            os.fdatasync(descriptor)
+            took_ns.append(time.perf_counter_ns() - began_ns)
+    finally:
+        os.close(descriptor)
+        path.unlink()
+    return Disk(
+        filesystem=_filesystem_of(work),
+        flush_p50_us=median(took_ns) / 1000,
+        flush_p99_us=percentile(sorted(took_ns), 99) / 1000,
+    )
+
+
+def _filesystem_of(path: Path) -> str:
+    """Give the kind of file system that holds `path`: ext4, tmpfs and so on."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    holding = [each for each in mounts if path.absolute().is_relative_to(each[1])]
+    return max(holding, key=lambda each: len(each[1]))[2]

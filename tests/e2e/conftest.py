@@ -1,0 +1,26 @@
+"""Worlds for the end-to-end tests: the demo's own, with a real Envoy."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from extproc.demo.visits import Digits, Visitor
+from extproc.demo.world import World, running_world
+
+
+@pytest.fixture
+async def world(tmp_path: Path, digits_store: Path, envoy_binary: Path) -> AsyncIterator[World]:
+    async with running_world(tmp_path, models=digits_store, envoy=str(envoy_binary)) as running:
+        yield running
+
+
+@pytest.fixture
+def digits(world: World) -> Digits:
+    return Digits(world.folder.models / "digits" / "samples.json")
+
+
+@pytest.fixture
+async def visitor(world: World, digits: Digits) -> AsyncIterator[Visitor]:
+    async with Visitor(world.url, world.issuer, digits) as visitor:
+        yield visitor

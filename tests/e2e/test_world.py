@@ -1,0 +1,126 @@
+"""Single things that go wrong in the world, each through a real Envoy."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from extproc.core.ids import RegionId
+from extproc.demo.places import ADDRESSES
+from extproc.demo.visits import VISITS, Visit, Visitor
+from extproc.demo.world import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+_FRA = RegionId("eu-fra")
+_GERMANY = next(visit for visit in VISITS if visit.who == "Germany")
+_GARBAGE = b"\x00\xff\x13 this is not HTTP \r\n\r\n"
+
+
+@asynccontextmanager
+async def _garbage_cell(port: int) -> AsyncIterator[None]:
+    """A server where a cell should be, which takes connections and answers nonsense."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(_GARBAGE)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", port)
+    async with server:
+        yield
+
+
+async def test_a_cell_that_answers_garbage_is_left_for_the_next_permitted_one(world: World, visitor: Visitor) -> None:
+    world.cells[_FRA].kill()
+    async with _garbage_cell(world.cell_port(_FRA)):
+        answers = [await visitor.send(_GERMANY, index) for index in range(20)]
+        assert {answer.status for answer in answers} == {200}
+        assert {answer.region for answer in answers} == {"eu-ams"}
+
+        async def down() -> bool:
+            return await world.metric('situs_region_up{region="eu-fra"}') == 0
+
+        await world.until(down, "eu-fra is seen down")
+    await world.stop()
+    assert world.run_situs("audit", "verify", world.folder.log).returncode == 0
+
+
+async def test_a_path_of_64_kib_is_answered_and_recorded_without_the_path(world: World) -> None:
+    secret = "s3cret"  # noqa: S105 - what must not be found again
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as client:
+        path = f"/v2/models/digits/{secret}{'a' * 65_000}?{secret}=1"
+        headers = {"x-forwarded-for": ADDRESSES["DE"], "cookie": secret, "user-agent": secret, "x-data-class": secret}
+        answer = await client.post(path, headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["reason"] == "malformed_declaration"
+        del headers["x-data-class"]
+        answer = await client.post(path, headers=headers)
+        assert answer.status_code == 404  # the cell's own answer: steered, and no such endpoint
+        assert answer.headers["x-situs-region"] == "eu-fra"
+    await world.stop()
+    written = b"".join(path.read_bytes() for path in world.folder.log.rglob("*") if path.is_file())
+    assert secret.encode() not in written
+    for address in ADDRESSES.values():
+        assert address.encode() not in written
+    assert secret not in world.folder.output("sidecar").read_text()
+
+
+async def test_when_every_permitted_region_is_down_it_is_503_and_never_elsewhere(
+    world: World, visitor: Visitor
+) -> None:
+    uae = next(visit for visit in VISITS if visit.who == "UAE")
+    world.cells[RegionId("me-dxb")].kill()
+
+    async def down() -> bool:
+        return await world.metric('situs_region_up{region="me-dxb"}') == 0
+
+    await world.until(down, "me-dxb is seen down")
+    answer = await visitor.send(uae)
+    assert (answer.status, answer.reason, answer.region) == (503, "no_serving_region", None)
+    assert [received.region for received in world.received()] == []
+
+
+async def test_a_region_that_is_gone_but_not_yet_seen_down_is_503_and_never_elsewhere(
+    world: World, visitor: Visitor
+) -> None:
+    uae = next(visit for visit in VISITS if visit.who == "UAE")
+    world.cells[RegionId("me-dxb")].kill()
+    answer = await visitor.send(uae)
+    assert (answer.status, answer.region) == (503, None)
+    assert list(world.received()) == []
+
+
+_STEERING_ATTEMPTS = [
+    [("X-Situs-Route", "me-dxb")],
+    [("x-situs-route", "eu-fra"), ("x-situs-route", "me-dxb")],
+    [("x_situs_route", "me-dxb")],
+    [("x-situs-route", "me-dxb"), ("x-situs-decision", "0" * 36)],
+    [("x-envoy-upstream-alt-stat-name", "x"), ("x-envoy-retry-on", "5xx"), ("x-envoy-max-retries", "50")],
+    [("x-envoy-original-path", "/v2/models/other"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "x")],
+    [("x-envoy-expected-rq-timeout-ms", "1"), ("x-envoy-upstream-rq-timeout-ms", "1")],
+]
+
+
+async def test_no_header_of_a_client_steers(world: World, visitor: Visitor) -> None:
+    for headers in _STEERING_ATTEMPTS:
+        visit = Visit(who="x", facts="x", address="DE", headers=tuple(headers), permitted=_GERMANY.permitted)
+        answer = await visitor.send(visit)
+        assert answer.region in {None, "eu-fra"}, headers
+        assert answer.status in {200, 400}, headers  # 400: a header with an underscore is refused whole
+    received = list(world.received())
+    assert {each.region for each in received} == {"eu-fra"}
+    assert "0" * 36 not in {each.decision for each in received}
+
+
+async def test_a_forged_address_does_not_count(world: World) -> None:
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as client:
+        for forged in ("31.0.0.7", "31.0.0.7, 31.0.0.8", "", "unknown", "31.0.0.7:80", "[::1]", "a" * 5000):
+            forwarded = f"{forged}, {ADDRESSES['BR']}"
+            answer = await client.post("/v2/models/digits/infer", headers={"x-forwarded-for": forwarded})
+            assert answer.json()["reason"] == "ungoverned_jurisdiction", forged
+        # Without the load balancer's header the place is unknown, and so refused.
+        answer = await client.post("/v2/models/digits/infer")
+        assert (answer.status_code, answer.json()["reason"]) == (451, "unknown_jurisdiction")
