@@ -7,6 +7,7 @@ The whole is measured by itself, not added up; each figure holds the 0.1 us of t
 import gc
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -34,7 +35,6 @@ from extproc.wire.response import Responder
 
 REGIONS: Final = (4, 40)
 REPEATS: Final = 7
-_COUNTRIES: Final = ("DE", "NL", "US", "AE")
 _LOGGED_TOGETHER: Final = 100
 """Entries in one access log message: what 1,000 requests a second give in one flush interval."""
 
@@ -77,7 +77,7 @@ def write_policy(path: Path, regions: int) -> None:
     written: Any = yaml.load((resources.files("extproc.policy") / "examples" / "demo.yaml").read_text())
     first = list(written["regions"].items())
     written["regions"] = {
-        (name if i < len(first) else f"{name[:2]}-{i:02}"): {**entry, "rtt_ms": 8 + i}
+        (name if i < len(first) else f"{name[:2]}-{i:02}"): {**deepcopy(entry), "rtt_ms": 8 + i}
         for i in range(regions)
         for name, entry in [first[i % len(first)]]
     }

@@ -186,9 +186,7 @@ def main() -> int:
     gc.disable()
     try:
         report = (
-            load.closed(args.seconds, args.most)
-            if args.rate is None
-            else load.open(args.seconds, args.rate, args.most)
+            load.closed(args.seconds, args.most) if args.rate is None else load.open(args.seconds, args.rate, args.most)
         )
     except (LoadError, OSError) as error:
         sys.stderr.write(f"{error}\n")

@@ -67,7 +67,11 @@ def _entry(decision: Decision) -> Any:  # noqa: ANN401 - an unstubbed protobuf m
     for address in (common.downstream_remote_address, common.upstream_remote_address, common.upstream_local_address):
         address.socket_address.address = "127.0.0.1"
         address.socket_address.port_value = 40_000
-    for moment in (common.time_to_last_rx_byte, common.time_to_first_upstream_rx_byte, common.time_to_last_upstream_rx_byte):
+    for moment in (
+        common.time_to_last_rx_byte,
+        common.time_to_first_upstream_rx_byte,
+        common.time_to_last_upstream_rx_byte,
+    ):
         moment.FromMicroseconds(1500)
     entry = HTTPAccessLogEntry(common_properties=common)
     entry.request.path = PATH

@@ -28,6 +28,18 @@ def _permitted(decision: Decision) -> set[str]:
     return {region.region for region in decision.verdict.regions if region.exclusion is None}
 
 
+def test_the_random_world_steers_often_enough_to_mean_something() -> None:
+    steered = 0
+
+    @given(facts(), snapshots())
+    def count(request: RequestFacts, snapshot: Snapshot) -> None:
+        nonlocal steered
+        steered += isinstance(_decide(request, snapshot).steering, Steer)
+
+    count()
+    assert steered >= 15
+
+
 @given(facts(), snapshots())
 def test_a_plan_names_permitted_regions_only(request: RequestFacts, snapshot: Snapshot) -> None:
     decision = _decide(request, snapshot)

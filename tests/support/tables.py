@@ -59,7 +59,7 @@ def _permit(random: Random, regime: RegimeId) -> Permit:
 
 
 def _grant(random: Random, regime: RegimeId) -> Grant:
-    if random.random() < 0.25:
+    if random.random() < 0.12:
         return Grant(regime=regime, permit=None, class_rule=random.random() < 0.5)
     return Grant(regime=regime, permit=_permit(random, regime))
 
@@ -77,10 +77,10 @@ def _policy(seed: int) -> PolicyTables:
     count = random.randint(1, 5)
 
     def mask() -> RegionMask:
-        return RegionMask(random.getrandbits(count) | random.getrandbits(count))
+        return RegionMask(random.getrandbits(count) | random.getrandbits(count) | random.getrandbits(count))
 
     profiles = tuple(
-        {name: {code: _ruling(random, count) for code in JURISDICTIONS if random.random() < 0.8} for name in CLASSES}
+        {name: {code: _ruling(random, count) for code in JURISDICTIONS if random.random() < 0.95} for name in CLASSES}
         for _ in range(random.randint(1, 2))
     )
     tenants = [
@@ -92,9 +92,9 @@ def _policy(seed: int) -> PolicyTables:
             profile=random.randrange(len(profiles)),
         )
         for name in TENANTS
-        if random.random() < 0.8
+        if random.random() < 0.9
     ]
-    starts_s = random.choice([0.0, 0.0, NOW_S - 10, NOW_S, NOW_S + 10])
+    starts_s = random.choice([0.0, 0.0, 0.0, NOW_S - 10, NOW_S, NOW_S, NOW_S + 10])
     return PolicyTables(
         id="random",
         version=1,
@@ -112,7 +112,7 @@ def _policy(seed: int) -> PolicyTables:
         ),
         classes=frozenset(CLASSES),
         tenants={tenant.id: tenant for tenant in tenants},
-        models={model: mask() for model in MODELS if random.random() < 0.8},
+        models={model: mask() for model in MODELS if random.random() < 0.9},
         epochs=(Epoch(starts_s=starts_s, ends_s=NOW_S + 1000, profiles=profiles),),
         may_replace=MappingProxyType(random.choice([{}, {Source.JWT: frozenset({Source.GEOIP})}])),
         conflict=random.choice([ConflictMode.INTERSECT, ConflictMode.INTERSECT, ConflictMode.DENY]),
@@ -134,23 +134,34 @@ def signals(source: Source) -> st.SearchStrategy[Signal]:
     )
 
 
+_SOURCES = [
+    (Source.GEOIP,),
+    (Source.GEOIP, Source.HEADER),
+    (Source.GEOIP, Source.JWT),
+    (Source.GEOIP, Source.JWT, Source.HEADER),
+    (Source.JWT,),
+    (Source.HEADER,),
+    (),
+]
+
+
 @st.composite
 def facts(draw: st.DrawFn) -> RequestFacts:
-    sources = draw(st.lists(st.sampled_from(Source), unique=True))
+    """Draw facts of which about half are decided to steer: refusals alone would test little."""
     return RequestFacts(
-        tenant=draw(st.sampled_from([None, *TENANTS])),
+        tenant=draw(st.sampled_from([*TENANTS, *TENANTS, None])),
         binding=Binding.CLAIM,
-        model=draw(st.sampled_from([None, *MODELS])),
-        declared_class=draw(st.sampled_from([None, *CLASSES, DataClass("unheard-of")])),
-        signals=tuple(draw(signals(source)) for source in sources),
-        faults=draw(st.sampled_from([(), (), (), (Fault.MALFORMED_REQUEST,)])),
+        model=draw(st.sampled_from([*MODELS, *MODELS, *MODELS, None])),
+        declared_class=draw(st.sampled_from([None, None, *CLASSES, DataClass("unheard-of")])),
+        signals=tuple(draw(signals(source)) for source in draw(st.sampled_from(_SOURCES))),
+        faults=draw(st.sampled_from([(), (), (), (), (), (), (), (Fault.MALFORMED_REQUEST,)])),
     )
 
 
 _HEALTH = st.builds(
     RegionHealth,
-    state=st.sampled_from(HealthState),
-    observed_at_s=st.sampled_from([0.0, NOW_S - 100, NOW_S - 1, NOW_S + 1]),
+    state=st.sampled_from([HealthState.UP, HealthState.UP, HealthState.UNKNOWN, HealthState.DOWN]),
+    observed_at_s=st.sampled_from([0.0, NOW_S - 100, NOW_S - 1, NOW_S - 1, NOW_S + 1]),
     latencies_s=st.sampled_from([(), (0.001,), (0.05, 0.2)]),
 )
 

@@ -1,0 +1,52 @@
+"""What the repository promises about itself."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = {".py", ".md", ".toml", ".yaml", ".yml", ".proto", ".go", ".lock", ".mod", ".sum", ""}
+
+
+def _tracked() -> list[Path]:
+    command = ["git", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S607 - git, on PATH
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def test_no_private_key_is_checked_in() -> None:
+    for path in _tracked():
+        if path.suffix in TEXT:
+            assert "PRIVATE " + "KEY-----" not in path.read_text(errors="replace"), path
+
+
+def test_the_readme_shows_the_help_that_the_program_gives() -> None:
+    """A block that starts with `$ situs … --help` holds exactly what that command prints."""
+    text = (ROOT / "README.md").read_text()
+    blocks = re.findall(r"```text\n\$ (situs(?:-cell)?[^\n]*--help)\n(.*?)```", text, re.DOTALL)
+    assert blocks
+    for command, shown in blocks:
+        name, *arguments = command.split()
+        module = "extproc" if name == "situs" else "inference"
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"COLUMNS": "100", "PATH": "/usr/bin:/bin"},
+        )
+        assert done.stdout.rstrip() == shown.rstrip(), f"{command}: the README shows something else"
+
+
+def test_links_in_documents_lead_somewhere() -> None:
+    for path in _tracked():
+        if path.suffix != ".md":
+            continue
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
+            if "://" not in target and not target.startswith("mailto:"):
+                assert (path.parent / target).exists(), f"{path}: {target}"
