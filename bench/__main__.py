@@ -32,7 +32,7 @@ _EPILOG: Final = dedent(
 
     examples:
       python -m bench                        everything, under two minutes
-      python -m bench --full                 everything, about ten minutes: figures to quote
+      python -m bench --full                 everything, about twelve minutes: figures to quote
       python -m bench --only handler         what one request costs us without any I/O, seconds
       python -m bench --only ladder --work /var/tmp/bench    fsync on another disk
 
@@ -53,9 +53,9 @@ class _Effort:
 _SHORT: Final = _Effort(
     name="short",
     rounds=3,
-    loads=closed_and_open(one_s=0.5, saturated_s=1.2, open_s=0.6, rate=_RATE),
-    handler_calls=1500,
-    ledger_s=1.0,
+    loads=closed_and_open(one_s=0.4, saturated_s=1.0, open_s=0.5, rate=_RATE),
+    handler_calls=500,
+    ledger_s=0.4,
 )
 _FULL: Final = _Effort(
     name="full",
@@ -76,7 +76,7 @@ def main() -> int:
     )
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument("--short", action="store_true", help="under two minutes (the default)")
-    effort.add_argument("--full", action="store_true", help="about ten minutes")
+    effort.add_argument("--full", action="store_true", help="about twelve minutes")
     parser.add_argument("--only", choices=_PARTS, action="append", metavar="PART", help="handler, ledger or ladder")
     parser.add_argument(
         "--output", type=Path, default=Path("bench/results"), metavar="DIR", help="default: %(default)s"
@@ -86,7 +86,7 @@ def main() -> int:
         type=Path,
         default=Path("build"),
         metavar="DIR",
-        help="where logs are written while measuring, on the disk that fsync is to be measured on (default: %(default)s)",
+        help="where logs are written meanwhile: on the disk that fsync is to be measured on (default: %(default)s)",
     )
     args = parser.parse_args()
     # A polite kill is a Ctrl-C: either way everything that was started is ended and the work folder removed.

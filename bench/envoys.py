@@ -1,7 +1,7 @@
 """Envoy's configuration for a rung: what the product renders, less what the rung leaves out, and a clock.
 
-The clock is a text access log of one field, Envoy's own measure of the hop to the sidecar. Every rung writes it, so that
-it adds the same to each.
+The clock is a text access log of one field, Envoy's own measure of the hop to the sidecar. Every rung writes it, so
+that it adds the same to each.
 """
 
 import json

@@ -20,7 +20,6 @@ from bench.messages import CLAIMS, access_log_message, processing_requests
 from extproc.core.decide import Decision, decide
 from extproc.core.delivery import Delivery
 from extproc.core.health import HealthState, RegionHealth
-from extproc.core.ids import DecisionId
 from extproc.core.steering import Steer
 from extproc.demo.places import write_geo_database
 from extproc.ledger.entries import decision_to_entry, delivery_to_entry
@@ -188,7 +187,7 @@ def decision_entries(work: Path) -> list[bytes]:
     now_s = time.time()
 
     def decided(message: bytes) -> Decision:
-        decision_id: DecisionId = ids.make(now_s)
+        decision_id = ids.make(now_s)
         return decide(current.reader.read(message), current.snapshot, now_s=now_s, decision_id=decision_id)
 
     return [decision_to_entry(decided(message), sequence=i) for i, message in enumerate(processing_requests(), 1)]

@@ -31,12 +31,12 @@ CLAIMS: Final = {
 """What jwt_authn makes of a token of the tenant acme-bank."""
 
 
-def processing_requests(*, claims: Mapping[str, object] | None = None) -> list[bytes]:
+def processing_requests(*, claims: Mapping[str, str | int] | None = None) -> list[bytes]:
     """Give one `ProcessingRequest` for each address: only the path is forwarded, and the address as an attribute."""
     return [_processing_request(f"{address}:0", claims) for address in addresses()]
 
 
-def _processing_request(address: str, claims: Mapping[str, object] | None) -> bytes:
+def _processing_request(address: str, claims: Mapping[str, str | int] | None) -> bytes:
     message = ProcessingRequest(
         request_headers=HttpHeaders(headers=HeaderMap(headers=[HeaderValue(key=":path", raw_value=PATH.encode())]))
     )
@@ -82,7 +82,7 @@ def _entry(decision: Decision) -> Any:  # noqa: ANN401 - an unstubbed protobuf m
     return entry
 
 
-def _struct(values: Mapping[str, object]) -> Struct:
+def _struct(values: dict[str, Any]) -> Struct:
     made = Struct()
     made.update(values)
     return made

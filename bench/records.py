@@ -1,4 +1,7 @@
-"""The ledger alone: records a second with 64 requests waiting at any time, and CPU per record, in both modes.
+"""The ledger alone: records a second with one and with 64 requests waiting, and CPU per record, in both modes.
+
+A batch is what came while the one before was written, and each batch is signed and written once. So what a record costs
+depends on how many share its batch, and that on how many wait.
 
 Beside them what one flush of this disk takes, because in fsync mode nothing can be faster than that.
 """
@@ -18,8 +21,9 @@ import uvloop
 from bench.load import percentile
 from extproc.ledger.commit import Durability, Ledger, LogIdentity
 from extproc.ledger.keys import generate_key
+from extproc.ledger.wal import list_segments, read_frames
 
-WAITERS: Final = 64
+WAITERS: Final = (1, 64)
 MOST: Final = 1_000_000
 FLUSHES: Final = 100
 _PAGE: Final = b"x" * 4096
@@ -30,9 +34,12 @@ class Recorded:
     """CPU is that of all threads, in microseconds per record; a commit lasts from the call to its durable end."""
 
     mode: str
+    waiters: int
     records: int
     per_second: float
     cpu_us: float
+    batch: float
+    """Records in a batch, on average."""
     commit_p50_us: float
     commit_p99_us: float
 
@@ -47,16 +54,17 @@ class Disk:
 
 
 def measure_ledger(work: Path, entries: Sequence[bytes], *, seconds: float, rounds: int) -> list[Recorded]:
-    """Measure the modes in turn, each `rounds` times in a new log, and give the round in the middle by CPU."""
-    taken: dict[Durability, list[Recorded]] = {mode: [] for mode in Durability}
+    """Measure each case in turn, `rounds` times in a new log, and give its round in the middle by CPU."""
+    cases = [(mode, waiters) for mode in Durability for waiters in WAITERS]
+    taken: dict[tuple[Durability, int], list[Recorded]] = {case: [] for case in cases}
     for turn in range(rounds):
-        for mode in Durability:
-            root = work / f"{mode.value}-{turn}"
-            taken[mode].append(uvloop.run(_record(root, mode, entries, seconds)))
+        for mode, waiters in cases:
+            root = work / f"{mode.value}-{waiters}-{turn}"
+            taken[mode, waiters].append(uvloop.run(_record(root, mode, waiters, entries, seconds)))
     return [sorted(results, key=lambda each: each.cpu_us)[len(results) // 2] for results in taken.values()]
 
 
-async def _record(root: Path, mode: Durability, entries: Sequence[bytes], seconds: float) -> Recorded:
+async def _record(root: Path, mode: Durability, waiters: int, entries: Sequence[bytes], seconds: float) -> Recorded:
     identity = LogIdentity(org="bench", env="bench", region="eu-fra", node="bench", worker="0")
     ledger = await Ledger.open(root, identity=identity, key=generate_key(), mode=mode)
     supply = cycle(entries)
@@ -71,7 +79,7 @@ async def _record(root: Path, mode: Durability, entries: Sequence[bytes], second
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(WAITERS):
+            for _ in range(waiters):
                 group.create_task(wait_for_records())
         cpu_ns, lasted_ns = time.process_time_ns() - began_cpu_ns, time.perf_counter_ns() - began_ns
     finally:
@@ -79,12 +87,19 @@ async def _record(root: Path, mode: Durability, entries: Sequence[bytes], second
     took_ns.sort()
     return Recorded(
         mode=mode.value,
+        waiters=waiters,
         records=len(took_ns),
         per_second=len(took_ns) / lasted_ns * 1e9,
         cpu_us=cpu_ns / len(took_ns) / 1000,
+        batch=len(took_ns) / _frames(ledger.directory),
         commit_p50_us=percentile(took_ns, 50) / 1000,
         commit_p99_us=percentile(took_ns, 99) / 1000,
     )
+
+
+def _frames(log: Path) -> int:
+    """Count the batches of a log that was closed."""
+    return sum(1 for segment in list_segments(log) for _ in read_frames(segment.read_bytes()))
 
 
 def measure_disk(work: Path) -> Disk:

@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.handler import Handled
 from bench.ladder import Climb, Load, Rung, Sample
-from bench.records import WAITERS, Disk, Recorded
+from bench.records import Disk, Recorded
 from bench.targets import CPU_LOAD, P50_LOAD, Target, middle
 
 _PACKAGES: Final = ("situs", "grpcio", "protobuf", "uvloop", "xds-protos")
@@ -181,11 +181,15 @@ def _handler_lines(handled: Sequence[Handled]) -> Iterable[str]:
 
 
 def _ledger_lines(recorded: Sequence[Recorded]) -> Iterable[str]:
-    yield from ("", "## Ledger", "", f"{WAITERS} callers that wait for their record, one after the other.", "")
+    yield from ("", "## Ledger", "", "Callers that each wait for their record before they commit the next.", "")
     yield from _table(
-        ("mode", "records/s", "CPU us/record", "commit p50 us", "commit p99 us"),
+        ("mode", "callers", "records/s", "CPU us/record", "records/batch", "commit p50 us", "commit p99 us"),
         [
-            (each.mode, *map(_short, (each.per_second, each.cpu_us, each.commit_p50_us, each.commit_p99_us)))
+            (
+                each.mode,
+                str(each.waiters),
+                *map(_short, (each.per_second, each.cpu_us, each.batch, each.commit_p50_us, each.commit_p99_us)),
+            )
             for each in recorded
         ],
     )

@@ -100,8 +100,9 @@ async def _demo(args: argparse.Namespace, root: Path, console: "Console") -> int
                 told = await story.play(running, visitor, digits.label, status.update)
             violations = await running.metric("situs_violations_total")
         status.update("verifying the decision log")
-        verified = running.run_situs("audit", "verify", running.folder.log, "--json", expect=None)
-        said = running.run_situs("audit", "verify", running.folder.log, expect=None)
+        verify = ("audit", "verify", running.folder.log, "--key", running.folder.signer)
+        verified = running.run_situs(*verify, "--json", expect=None)
+        said = running.run_situs(*verify, expect=None)
         decisions = story.decisions_of(running)
         story.join(told, decisions)
         proof = report.Proof(

@@ -34,6 +34,7 @@ from extproc.policy.load import load_policy
 PATIENCE_S: Final = 30.0
 _POLL_S: Final = 0.02
 _CELL_DRAIN_S: Final = 1
+NODE: Final = "demo-node"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,11 @@ class Folder:
     def key(self) -> Path:
         """The log's signing key."""
         return self.root / "keys" / "log.key"
+
+    @property
+    def signer(self) -> Path:
+        """The log's public key, as it is handed to an auditor."""
+        return self.log / NODE / "0" / "signer.vkey"
 
     @property
     def models(self) -> Path:
@@ -190,7 +196,7 @@ class World:
                 "--listen", f"unix:{self._socket}",
                 "--admin", f"127.0.0.1:{self._ports.sidecar_admin}",
                 "--durability", self._durability,
-                "--org", "demo", "--env", "demo", "--node", "demo-node",
+                "--org", "demo", "--env", "demo", "--node", NODE,
                 "--drain", "2",
             ),
             folder.output("sidecar"),

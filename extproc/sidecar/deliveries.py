@@ -102,11 +102,12 @@ class Deliveries:
             self._give_up(decision, awaited)
 
     def finish(self) -> None:
-        """Record every request that has ended, whatever is still missing; for the end of the process."""
-        for decision in list(self._ended):
-            awaited = self._awaited[decision]
+        """Record everything that was reported, whatever is still missing; for the end of the process."""
+        for decision, awaited in list(self._awaited.items()):
             if awaited.ended is not None:
                 self._complete(decision, awaited, awaited.ended)
+            elif awaited.attempts:
+                self._give_up(decision, awaited)
 
     def _give_up(self, decision: DecisionId, awaited: _Awaited) -> None:
         """Stop waiting for Envoy's last word; attempts that were seen are recorded all the same."""

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from support.tables import CLASSES, NOW_S, facts, signals, snapshots
 
 from extproc.core.decide import Decision, decide
-from extproc.core.facts import RequestFacts, Source, Tier
+from extproc.core.facts import RequestFacts, Signal, Source, Tier
 from extproc.core.health import HealthState
-from extproc.core.ids import DecisionId
+from extproc.core.ids import DataClass, DecisionId
 from extproc.core.jurisdiction import ruling_for
 from extproc.core.reasons import Refusal
 from extproc.core.snapshot import Snapshot
@@ -84,14 +84,14 @@ def test_the_mask_and_the_region_verdicts_agree(request: RequestFacts, snapshot:
 
 
 @given(facts(), snapshots(), signals(Source.HEADER))
-def test_a_declared_jurisdiction_only_narrows(request: RequestFacts, snapshot: Snapshot, declared: object) -> None:
+def test_a_declared_jurisdiction_only_narrows(request: RequestFacts, snapshot: Snapshot, declared: Signal) -> None:
     without = replace(request, signals=tuple(s for s in request.signals if s.source is not Source.HEADER))
     declaring = replace(without, signals=(*without.signals, declared))
     assert _permitted(_decide(declaring, snapshot)) <= _permitted(_decide(without, snapshot))
 
 
 @given(facts(), snapshots(), st.sampled_from(CLASSES))
-def test_a_declared_class_only_narrows(request: RequestFacts, snapshot: Snapshot, declared: str) -> None:
+def test_a_declared_class_only_narrows(request: RequestFacts, snapshot: Snapshot, declared: DataClass) -> None:
     without = replace(request, declared_class=None)
     declaring = replace(request, declared_class=declared)
     assert _permitted(_decide(declaring, snapshot)) <= _permitted(_decide(without, snapshot))

@@ -155,4 +155,5 @@ async def _situs(sidecar: Sidecar, *arguments: str) -> None:
 
 
 async def _is_refused(sidecar: Sidecar, message: bytes) -> bool:
-    return (await sidecar.process(message)).WhichOneof("response") == "immediate_response"
+    answered: str | None = (await sidecar.process(message)).WhichOneof("response")
+    return answered == "immediate_response"

@@ -1,6 +1,7 @@
 """Builders of the messages that Envoy sends, as Envoy 1.40 fills them."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from envoy.config.core.v3.base_pb2 import HeaderMap, HeaderValue, Metadata
 from envoy.service.ext_proc.v3.external_processor_pb2 import HttpHeaders, ProcessingRequest
@@ -9,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 from extproc.names import ATTRIBUTES_NAMESPACE, JWT_NAMESPACE, JWT_PAYLOAD, SOURCE_ADDRESS
 
 
-def struct(values: Mapping[str, object]) -> Struct:
+def struct(values: Mapping[str, Any]) -> Struct:
     made = Struct()
     made.update(values)
     return made

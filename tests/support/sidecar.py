@@ -97,6 +97,7 @@ class Sidecar:
 
     async def process(self, message: bytes) -> ProcessingResponse:
         assert self._channel is not None
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
         call = self._channel.unary_unary(f"/{EXT_PROC_SERVICE}/Process")
         return ProcessingResponse.FromString(await call(message, timeout=10))
 

@@ -1,0 +1,99 @@
+"""The commands as a person runs them: help that teaches, errors that mend, stable exit codes."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from extproc.cli.main import main
+
+_APPROVED = ["--approved-by", "A. Counsel", "--approved-by", "B. Officer"]
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    path = tmp_path / "policy.yaml"
+    path.write_bytes((resources.files("extproc.policy") / "examples" / "demo.yaml").read_bytes())
+    return path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["serve"],
+        ["demo"],
+        ["policy"],
+        ["policy", "check"],
+        ["mesh"],
+        ["mesh", "render"],
+        ["audit"],
+        ["audit", "verify"],
+        ["audit", "show"],
+        ["suspend"],
+        ["resume"],
+    ],
+)
+def test_every_command_has_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    assert ended.value.code == 0
+    assert "usage: situs" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", [[], ["nosuch"], ["serve"], ["suspend", "eu-fra"], ["policy", "check", "a", "b"]])
+def test_wrong_usage_is_1_and_names_the_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(command)
+    assert ended.value.code == 1
+    assert "--help" in capsys.readouterr().err
+
+
+def test_a_good_policy_is_summed_up(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "check", str(policy), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["regions"] == ["eu-ams", "eu-fra", "me-dxb", "us-iad"]
+    assert summary["revision"].startswith("sha256:")
+    assert main(["policy", "check", str(policy)]) == 0
+    assert summary["revision"] in capsys.readouterr().out
+
+
+def test_a_bad_policy_is_78_with_every_place(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(policy.read_text().replace("country: NL", "country: EU").replace("tier: 3", "tier: 1"))
+    assert main(["policy", "check", str(policy)]) == 78
+    said = capsys.readouterr().err
+    assert said.count(f"{policy}:") == 2
+    assert said.count("Mend:") == 2
+
+
+def _suspend(path: Path, *more: str) -> int:
+    return main(["suspend", "me-dxb", "--overrides", str(path), "--reason", "injunction", *more])
+
+
+def test_a_suspension_and_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "overrides.yaml"
+    assert _suspend(path, "--until", "2099-01-01", *_APPROVED, "--json") == 0
+    (order,) = json.loads(capsys.readouterr().out)
+    assert (order["region"], order["reason"]) == ("me-dxb", "injunction")
+    assert main(["resume", "me-dxb", "--overrides", str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--until", "2099-01-01", "--approved-by", "a"], "two approvers"),
+        (["--until", "2099-01-01", "--approved-by", "a", "--approved-by", "a"], "two approvers"),
+        (["--until", "2001-01-01", *_APPROVED], "has passed"),
+        (["--until", "soon", *_APPROVED], "--until"),
+        (["--until", "2099-02-30", *_APPROVED], "does not exist"),
+    ],
+)
+def test_an_incomplete_order_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+) -> None:
+    path = tmp_path / "overrides.yaml"
+    assert _suspend(path, *more) == 1
+    assert said in capsys.readouterr().err
+    assert not path.exists()

@@ -1,0 +1,76 @@
+"""Legal orders in a file: written atomically, read strictly, changed by two people at once."""
+
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from extproc.core.ids import OverrideId, RegionId
+from extproc.core.overrides import Suspension
+from extproc.policy.override_file import change_overrides, load_overrides, new_override_id
+from extproc.strict_yaml import DocumentError
+
+_DXB = RegionId("me-dxb")
+
+
+def _order(number: int, *, until_s: float | None = 1_900_000_000.0) -> Suspension:
+    return Suspension(
+        id=OverrideId(f"LT-{number}"),
+        region=_DXB,
+        reason='injunction: "4 O 12/26", Zürich\n#2',
+        from_s=1_800_000_000.125,
+        until_s=until_s,
+        approved_by=("A. Counsel", "B. Officer"),
+    )
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.yaml"
+    orders = (_order(1), _order(2, until_s=None))
+    assert change_overrides(path, lambda before: (*before, *orders)) == orders
+    assert load_overrides(path, frozenset({_DXB})) == orders
+    assert change_overrides(path, lambda _: ()) == ()
+    assert load_overrides(path, frozenset({_DXB})) == ()
+    assert {entry.name for entry in tmp_path.iterdir()} == {"overrides.yaml", ".overrides.yaml.lock"}
+
+
+def test_an_order_about_a_region_that_the_policy_does_not_have_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.yaml"
+    change_overrides(path, lambda _: (_order(1),))
+    with pytest.raises(DocumentError, match="me-dxb"):
+        load_overrides(path, frozenset({RegionId("eu-fra")}))
+
+
+def test_a_faulty_file_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.yaml"
+    path.write_text("apiVersion: situs/v1\noverrides: [{id: LT-1}]\n")
+    with pytest.raises(DocumentError, match=r"overrides.yaml:2:"):
+        change_overrides(path, lambda before: (*before, _order(2)))
+    assert "LT-1" in path.read_text()
+
+
+def test_two_changes_at_once_are_both_kept(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.yaml"
+    threads = [
+        threading.Thread(target=change_overrides, args=(path, lambda before, n=n: (*before, _order(n))))
+        for n in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {order.id for order in load_overrides(path, frozenset({_DXB}))} == {f"LT-{n}" for n in range(8)}
+
+
+def test_a_folder_that_is_not_there_is_an_error_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError, match="cannot be written"):
+        change_overrides(tmp_path / "nowhere" / "overrides.yaml", lambda before: before)
+
+
+def test_new_ids_are_unique_and_sort_by_day() -> None:
+    day = datetime(2026, 11, 21, 23, 0, tzinfo=UTC)
+    first = new_override_id((), day)
+    assert first == "LT-20261121-1"
+    taken = Suspension(id=first, region=_DXB, reason="x", from_s=0, until_s=None, approved_by=("a",))
+    assert new_override_id((taken,), day) == "LT-20261121-2"

@@ -1,0 +1,185 @@
+"""Joining what was decided with what Envoy reports, in every order in which reports can come."""
+
+from itertools import permutations
+
+import pytest
+
+from extproc.core.decide import Decision
+from extproc.core.delivery import Attempt, Delivery, Finding
+from extproc.core.facts import Binding, RequestFacts
+from extproc.core.ids import ConfigRevision, DecisionId, RegionId, RegionMask
+from extproc.core.jurisdiction import RegionVerdict, Verdict
+from extproc.core.reasons import Exclusion, Refusal
+from extproc.core.steering import Deny, Steer
+from extproc.sidecar import deliveries as module
+from extproc.sidecar.deliveries import FORGOTTEN_AFTER_S, GRACE_S, Deliveries
+from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
+
+_ID = DecisionId("01890a5d-ac96-774b-bcce-b302099a8057")
+_OTHER = DecisionId("01890a5d-ac96-774b-bcce-b302099a8058")
+_FRA, _AMS, _DXB = RegionId("eu-fra"), RegionId("eu-ams"), RegionId("me-dxb")
+_FACTS = RequestFacts(tenant=None, binding=Binding.NONE, model=None, declared_class=None, signals=())
+_VERDICT = Verdict(
+    jurisdictions=(),
+    classes=(),
+    regimes=(),
+    permitted=RegionMask(3),
+    regions=(
+        RegionVerdict(region=_FRA, permits=()),
+        RegionVerdict(region=_AMS, permits=()),
+        RegionVerdict(region=_DXB, permits=(), exclusion=Exclusion.NO_PERMIT),
+    ),
+)
+
+
+class _World:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        self.delivered: list[Delivery] = []
+        self.tried: list[tuple[RegionId, int]] = []
+        self.deliveries = Deliveries(
+            clock=lambda: self.now_s,
+            deliver=self.delivered.append,
+            tried=lambda region, attempt: self.tried.append((region, attempt.status)),
+        )
+
+    def decide(self, decision: DecisionId = _ID, *, refuse: bool = False) -> None:
+        steering = Deny(refusal=Refusal.NO_PERMITTED_REGION) if refuse else Steer(plan=(_FRA, _AMS), route="a>b")
+        self.deliveries.expect(
+            Decision(
+                id=decision,
+                decided_at_s=self.now_s,
+                config=ConfigRevision("sha256:0"),
+                facts=_FACTS,
+                steering=steering,
+                verdict=_VERDICT,
+            )
+        )
+
+
+def _attempt(
+    region: RegionId | None, *, status: int = 200, at_s: float = 0.0, decision: DecisionId | None = _ID
+) -> Ended:
+    attempt = Attempt(
+        cluster=region or "elsewhere", region=region, status=status, began_at_s=1000.0 + at_s, duration_s=0.1
+    )
+    return AttemptEnded(decision=decision, attempt=attempt)
+
+
+def _request(*, attempts: int = 1, served: RegionId | None = _FRA, decision: DecisionId | None = _ID) -> Ended:
+    return RequestEnded(
+        decision=decision,
+        attempts=attempts,
+        cluster=served,
+        served=served,
+        status=200,
+        began_at_s=1000.0,
+        duration_s=0.2,
+    )
+
+
+def test_reports_are_joined_in_whatever_order_they_come() -> None:
+    reports = [_attempt(_FRA, status=503), _attempt(_AMS, at_s=0.1), _request(attempts=2, served=_AMS)]
+    for order in permutations(reports):
+        world = _World()
+        world.decide()
+        for report in order:
+            assert world.delivered == []
+            world.deliveries.take(report)
+        (delivery,) = world.delivered
+        assert [attempt.region for attempt in delivery.attempts] == [_FRA, _AMS]
+        assert (delivery.served, delivery.finding) == (_AMS, Finding.MATCHED)
+        assert len(world.deliveries) == 0
+        assert sorted(world.tried) == [(_AMS, 200), (_FRA, 503)]
+
+
+def test_a_request_that_reached_nobody_is_complete_at_once() -> None:
+    world = _World()
+    world.decide()
+    world.deliveries.take(_request(attempts=0, served=None))
+    assert [delivery.finding for delivery in world.delivered] == [Finding.UNDELIVERED]
+
+
+@pytest.mark.parametrize(("region", "finding"), [(_DXB, Finding.OUTSIDE_PERMITTED), (None, Finding.OUTSIDE_PERMITTED)])
+def test_a_violation_is_found(region: RegionId | None, finding: Finding) -> None:
+    world = _World()
+    world.decide()
+    world.deliveries.take(_attempt(region))
+    world.deliveries.take(_request(served=region))
+    assert [delivery.finding for delivery in world.delivered] == [finding]
+
+
+def test_missing_attempts_are_waited_for_and_then_said_to_be_missing() -> None:
+    world = _World()
+    world.decide()
+    world.deliveries.take(_request(attempts=2))
+    world.deliveries.take(_attempt(_FRA))
+    world.now_s += GRACE_S - 0.1
+    world.deliveries.settle()
+    assert world.delivered == []
+    world.now_s += 0.2
+    world.deliveries.settle()
+    (delivery,) = world.delivered
+    assert (len(delivery.attempts), delivery.attempts_expected) == (1, 2)
+
+
+def test_a_decision_of_another_log_is_no_violation_here() -> None:
+    world = _World()
+    world.deliveries.take(_attempt(_FRA, decision=_OTHER))
+    world.deliveries.take(_request(decision=_OTHER))
+    assert [delivery.finding for delivery in world.delivered] == [Finding.DECIDED_ELSEWHERE]
+
+
+def test_a_request_without_a_decision_that_reached_a_region_is_a_violation() -> None:
+    world = _World()
+    world.deliveries.take(_attempt(_FRA, decision=None))
+    world.deliveries.take(_request(decision=None))
+    assert [(d.finding, d.decision) for d in world.delivered] == [(Finding.NO_DECISION, None)]
+
+
+def test_a_refusal_is_not_awaited_but_a_delivery_of_it_is_seen() -> None:
+    world = _World()
+    world.decide(refuse=True)
+    assert len(world.deliveries) == 0
+
+
+def test_what_was_not_released_is_not_awaited() -> None:
+    world = _World()
+    world.decide()
+    world.deliveries.forget(_ID)
+    assert len(world.deliveries) == 0
+
+
+def test_what_envoy_never_reports_is_given_up_and_counted() -> None:
+    world = _World()
+    world.decide()
+    world.now_s += 1
+    world.decide(_OTHER)
+    world.deliveries.take(_attempt(_FRA, decision=_OTHER))
+    world.now_s += FORGOTTEN_AFTER_S - 1
+    world.deliveries.settle()
+    assert (len(world.deliveries), world.deliveries.forgotten, world.delivered) == (1, 1, [])
+    world.now_s += 1
+    world.deliveries.settle()
+    assert (len(world.deliveries), world.deliveries.forgotten) == (0, 2)
+    assert [delivery.attempts_expected for delivery in world.delivered] == [1]  # what was seen is recorded
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_AWAITED", 10)
+    world = _World()
+    for number in range(25):
+        world.decide(DecisionId(f"01890a5d-ac96-774b-bcce-{number:012d}"))
+    assert len(world.deliveries) == 10
+    assert world.deliveries.forgotten == 15
+
+
+def test_at_the_end_everything_that_was_reported_is_recorded() -> None:
+    world = _World()
+    world.decide()
+    world.decide(_OTHER)
+    world.deliveries.take(_request(attempts=2))
+    world.deliveries.take(_attempt(_FRA, decision=_OTHER))
+    world.deliveries.finish()
+    assert {delivery.decision for delivery in world.delivered} == {_ID, _OTHER}
+    assert len(world.deliveries) == 0
