@@ -36,6 +36,8 @@ _EPILOG: Final = dedent(
       python -m bench --only handler         what one request costs us without any I/O, seconds
       python -m bench --only ladder --work /var/tmp/bench    fsync on another disk
 
+    Each run replaces the results in --output, also a run of one part only.
+
     exit codes: 0 measured (whether the targets are met is in the results), 1 could not measure
     """
 )
@@ -77,7 +79,9 @@ def main() -> int:
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument("--short", action="store_true", help="under two minutes (the default)")
     effort.add_argument("--full", action="store_true", help="about twelve minutes")
-    parser.add_argument("--only", choices=_PARTS, action="append", metavar="PART", help="handler, ledger or ladder")
+    parser.add_argument(
+        "--only", choices=_PARTS, action="append", metavar="PART", help="handler, ledger or ladder; repeatable"
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("bench/results"), metavar="DIR", help="default: %(default)s"
     )

@@ -40,8 +40,11 @@ class LoadError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a load has seen. `late_p99_us` is how late requests were sent, by the generator's own
-    fault or because every connection was busy; the latencies include it."""
+    """What a load has seen.
+
+    `late_p99_us` is how late requests were sent, by the generator's own fault or because every connection was busy; the
+    latencies include it.
+    """
 
     requests: int
     failed: int

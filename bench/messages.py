@@ -20,7 +20,7 @@ from extproc.names import (
     SOURCE_ADDRESS,
 )
 
-CLAIMS: Final = {
+CLAIMS: Final[Mapping[str, object]] = {
     "iss": "https://issuer.demo.invalid",
     "aud": "situs-demo",
     "sub": "someone",
@@ -31,12 +31,12 @@ CLAIMS: Final = {
 """What jwt_authn makes of a token of the tenant acme-bank."""
 
 
-def processing_requests(*, claims: Mapping[str, str | int] | None = None) -> list[bytes]:
+def processing_requests(*, claims: Mapping[str, object] | None = None) -> list[bytes]:
     """Give one `ProcessingRequest` for each address: only the path is forwarded, and the address as an attribute."""
     return [_processing_request(f"{address}:0", claims) for address in addresses()]
 
 
-def _processing_request(address: str, claims: Mapping[str, str | int] | None) -> bytes:
+def _processing_request(address: str, claims: Mapping[str, object] | None) -> bytes:
     message = ProcessingRequest(
         request_headers=HttpHeaders(headers=HeaderMap(headers=[HeaderValue(key=":path", raw_value=PATH.encode())]))
     )

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Final
 
 import uvloop
@@ -21,6 +21,7 @@ import uvloop
 from bench.load import percentile
 from extproc.ledger.commit import Durability, Ledger, LogIdentity
 from extproc.ledger.keys import generate_key
+from extproc.ledger.log import WAL
 from extproc.ledger.wal import list_segments, read_frames
 
 WAITERS: Final = (1, 64)
@@ -91,15 +92,15 @@ async def _record(root: Path, mode: Durability, waiters: int, entries: Sequence[
         records=len(took_ns),
         per_second=len(took_ns) / lasted_ns * 1e9,
         cpu_us=cpu_ns / len(took_ns) / 1000,
-        batch=len(took_ns) / _frames(ledger.directory),
+        batch=mean(_batches(ledger.directory)),
         commit_p50_us=percentile(took_ns, 50) / 1000,
         commit_p99_us=percentile(took_ns, 99) / 1000,
     )
 
 
-def _frames(log: Path) -> int:
-    """Count the batches of a log that was closed."""
-    return sum(1 for segment in list_segments(log) for _ in read_frames(segment.read_bytes()))
+def _batches(log: Path) -> list[int]:
+    """Give the sizes of the batches of a log that was closed."""
+    return [frame.count for segment in list_segments(log / WAL) for frame in read_frames(segment.read_bytes())]
 
 
 def measure_disk(work: Path) -> Disk:
