@@ -106,7 +106,7 @@ def _measure(live: Live, caller: str, messages: list[bytes], calls: int) -> Hand
 
     def account(i: int) -> None:
         decision = decisions[i % count]
-        deliveries.expect(decision)
+        deliveries.expect(decision, current.regions)
         metrics.decided(decision.steering)
         deliveries.forget(decision.id)
 
@@ -115,7 +115,7 @@ def _measure(live: Live, caller: str, messages: list[bytes], calls: int) -> Hand
         decision_id = ids.make(now_s)
         facts = current.reader.read(messages[i % count])
         decision = decide(facts, current.snapshot, now_s=now_s, decision_id=decision_id)
-        deliveries.expect(decision)
+        deliveries.expect(decision, current.regions)
         decision_to_entry(decision, sequence=i + 1)
         metrics.decided(decision.steering)
         deliveries.forget(decision_id)
@@ -157,7 +157,7 @@ def _reported(live: Live, decisions: list[Decision], deliveries: Deliveries, mad
 
     def reported(_i: int) -> None:
         for decision in some:
-            deliveries.expect(decision)
+            deliveries.expect(decision, live.current.regions)
         for message in (attempts, ended):
             for each in AccessLogReader(live.region_of).read(message):
                 deliveries.take(each)

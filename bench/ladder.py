@@ -263,7 +263,7 @@ class _Yard:
         """Write the demo's policy and database, and a mesh in which the backend is the cell of every region."""
         folder = self._folder
         folder.policy.write_bytes((resources.files("extproc.policy") / "examples" / "demo.yaml").read_bytes())
-        folder.overrides.write_text("apiVersion: situs/v1\n")
+        folder.overrides.write_text("apiVersion: situs/v1\noverrides: []\n")
         write_geo_database(folder.geo)
         jwks = folder.root / "jwks.json"
         Issuer().write_jwks(jwks)

@@ -17,6 +17,8 @@ from extproc.names import (
     DECISION_HEADER,
     JWT_NAMESPACE,
     JWT_PAYLOAD,
+    METADATA_DECISION,
+    METADATA_NAMESPACE,
     SOURCE_ADDRESS,
 )
 
@@ -73,6 +75,8 @@ def _entry(decision: Decision) -> Any:  # noqa: ANN401 - an unstubbed protobuf m
         common.time_to_last_upstream_rx_byte,
     ):
         moment.FromMicroseconds(1500)
+    noted = _struct({METADATA_DECISION: decision.id})
+    common.metadata.filter_metadata[METADATA_NAMESPACE].CopyFrom(noted)
     entry = HTTPAccessLogEntry(common_properties=common)
     entry.request.path = PATH
     entry.request.authority = "inference.example"

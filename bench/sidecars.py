@@ -14,6 +14,7 @@ import asyncio
 import gc
 import signal
 import time
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -55,7 +56,7 @@ class NoRecords(Recorder):
 class NoDeliveries(Deliveries):
     """Awaits no delivery: without Envoy's access log none would ever be reported."""
 
-    def expect(self, decision: Decision) -> None:
+    def expect(self, decision: Decision, regions: Mapping[str, RegionId]) -> None:
         """Do nothing."""
 
 

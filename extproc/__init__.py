@@ -1,4 +1,4 @@
-"""The Situs sidecar: decides for each request which regions may process it, then which of them serves it, and proves it.
+"""The Situs sidecar: decides for each request which regions may process it, then which of them serves, and proves it.
 
 The flow, and where to read it::
 

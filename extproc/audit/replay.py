@@ -10,7 +10,7 @@ from extproc.core.tables import PolicyTables
 
 
 def replay(recorded: Decision, policy: PolicyTables, suspensions: tuple[Suspension, ...]) -> Decision:
-    """Decide again by the policy and the suspensions that the decision's ConfigSnapshot names.
+    """Decide again by the policy that the decision's ConfigSnapshot names and the orders recorded before it.
 
     Equal to `recorded` unless the record, the policy or the deciding program is another.
     """

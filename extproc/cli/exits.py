@@ -8,6 +8,8 @@ OK: Final = 0
 USAGE: Final = 1
 LOG: Final = 74
 """sysexits' EX_IOERR: the log cannot be written. Starting anew begins a new incarnation."""
+SOFTWARE: Final = 70
+"""sysexits' EX_SOFTWARE: a fault of the program's own. Start anew, and report it."""
 CONFIGURATION: Final = 78
 """sysexits' EX_CONFIG."""
 

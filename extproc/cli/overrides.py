@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING
 from extproc.cli.exits import OK, USAGE, refuse
 from extproc.core.ids import RegionId
 from extproc.core.overrides import Suspension
-from extproc.policy.override_file import change_overrides, new_override_id
-from extproc.policy.parse.scalars import parse_end
-from extproc.strict_yaml import DocumentError, UnfitError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -53,6 +50,9 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     suspend.add_argument(
         "--approved-by", action="append", default=[], metavar="NAME", help="give it twice: two people approve"
     )
+    suspend.add_argument(
+        "--policy", type=Path, metavar="FILE", help="refuse a region that this policy does not have (default: take any)"
+    )
     suspend.set_defaults(run=_suspend)
     resume = commands.add_parser(
         "resume",
@@ -69,11 +69,24 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _suspend(args: argparse.Namespace) -> int:
+    from extproc.policy.load import load_policy
+    from extproc.policy.override_file import new_override_id
+    from extproc.policy.parse.overrides import LONGEST_REASON
+    from extproc.policy.parse.scalars import parse_end
+    from extproc.strict_yaml import DocumentError, UnfitError
+
     approvers = sorted(set(args.approved_by))
     if len(approvers) < _APPROVERS:
         return refuse("a suspension needs two approvers. Mend: give --approved-by twice, two names", USAGE)
-    if not args.reason.strip():
-        return refuse("a suspension needs a reason. Mend: say why with --reason", USAGE)
+    if not args.reason.strip() or len(args.reason) > LONGEST_REASON:
+        return refuse(f"a suspension needs a reason of at most {LONGEST_REASON} characters. Mend: mend --reason", USAGE)
+    if args.policy is not None:
+        try:
+            known = load_policy(args.policy).tables.index
+        except DocumentError as error:
+            return refuse(error)
+        if args.region not in known:
+            return refuse(f"{args.policy} has no region {args.region}. Mend: name one of {', '.join(known)}", USAGE)
     try:
         until_s = parse_end(args.until).timestamp()
     except UnfitError as error:
@@ -108,6 +121,9 @@ def _change(
     change: Callable[[tuple[Suspension, ...]], tuple[Suspension, ...]],
     said: str,
 ) -> int:
+    from extproc.policy.override_file import change_overrides
+    from extproc.strict_yaml import DocumentError
+
     try:
         orders = change_overrides(args.overrides, change)
     except (DocumentError, OSError) as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-from extproc.cli.exits import CONFIGURATION, LOG, OK, refuse
+from extproc.cli.exits import CONFIGURATION, LOG, OK, SOFTWARE, refuse
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -24,8 +24,8 @@ _EPILOG = dedent(
       situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --overrides overrides.yaml \\
           --log /var/lib/situs --key /etc/situs/log.key --listen unix:/run/situs.sock --admin 127.0.0.1:9902
 
-    exit codes: 0 stopped by SIGTERM or SIGINT, 1 wrong usage, 74 the log cannot be written (start anew),
-    78 a configuration that cannot be used
+    exit codes: 0 stopped by SIGTERM or SIGINT, 1 wrong usage, 70 a fault of the program (start anew),
+    74 the log cannot be written (start anew), 78 a configuration that cannot be used
     """
 )
 
@@ -94,10 +94,12 @@ def run(args: argparse.Namespace) -> int:
     from extproc.mesh.parse import load_mesh
     from extproc.sidecar.configuration import Files, load_configuration
     from extproc.sidecar.events import configure_events
-    from extproc.sidecar.serve import BAD_CONFIGURATION, Settings, serve
+    from extproc.sidecar.serve import BAD_CONFIGURATION, BrokenSidecarError, Settings, serve
+    from extproc.sidecar.watch import signatures
 
     configure_events(sys.stderr)
     files = Files(policy=args.policy, geo=args.geo_db, overrides=args.overrides)
+    seen = signatures(files.all())
     try:
         configuration = load_configuration(files)
         mesh = None if args.mesh is None else load_mesh(args.mesh, configuration.tables, configuration.reading)
@@ -114,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
         key=key,
         durability=Durability(args.durability),
         endpoints=_endpoints(mesh),
+        seen=seen,
         admin=args.admin,
         drain_s=args.drain,
     )
@@ -121,6 +124,8 @@ def run(args: argparse.Namespace) -> int:
         uvloop.run(serve(settings, configuration))
     except LedgerError as error:
         return refuse(error, LOG)
+    except BrokenSidecarError as error:
+        return refuse(error, SOFTWARE)
     except OSError as error:
         return refuse(error, CONFIGURATION)
     return OK

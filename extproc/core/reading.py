@@ -7,7 +7,7 @@ sent at all) and the decision agree on one list.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from extproc.core.ids import DataClass, ModelId, TenantId
+from extproc.core.ids import DataClass, Jurisdiction, ModelId, TenantId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,10 @@ class Reading:
 
     `tenant_by_claim[claim][value]` binds a verified token to its tenant. `anonymous_tenant` takes requests that present
     no verified token at all; None refuses them. `classes` and `models` are the vocabularies: a value outside them was
-    chosen by a client and must reach neither a decision nor a record.
+    chosen by a client and must reach neither a decision nor a record. `models[model]` are the versions that a request
+    may name, None for any: where regions are approved for different versions there are none, because a region would be
+    asked for one that it is not approved for. `subdivisions` are those that the policy singles out; any other is its
+    country.
     """
 
     trusted_hops: int = 0
@@ -28,7 +31,8 @@ class Reading:
     jurisdiction_header: str | None = None
     class_header: str | None = None
     classes: frozenset[DataClass] = frozenset()
-    models: frozenset[ModelId] = frozenset()
+    models: Mapping[ModelId, frozenset[str] | None] = field(default_factory=dict)
+    subdivisions: frozenset[Jurisdiction] = frozenset()
     tenant_by_claim: Mapping[str, Mapping[str, TenantId]] = field(default_factory=dict)
     anonymous_tenant: TenantId | None = None
 

@@ -54,9 +54,6 @@ class Refusal(StrEnum):
     LOG_UNAVAILABLE = "log_unavailable"
     """The decision could not be recorded as durably as the mode promises, so it was not released."""
 
-    SHUTTING_DOWN = "shutting_down"
-    """The sidecar no longer takes decisions."""
-
 
 class Exclusion(StrEnum):
     """Why tier 1 removed a region."""

@@ -208,12 +208,16 @@ class Visitor:
     async def __aexit__(self, *_exc: object) -> None:
         await self._client.aclose()
 
+    def body(self, index: int) -> bytes:
+        """Give the inference request for the image at `index`."""
+        return self._digits.body(index)
+
     async def send(self, visit: Visit, index: int = 0) -> Answer:
         """Send one visit with the image at `index`."""
         at_s = time.monotonic()
         try:
             response = await self._client.post(
-                f"/v2/models/{visit.model}/infer", content=self._digits.body(index), headers=self._headers(visit)
+                f"/v2/models/{visit.model}/infer", content=self.body(index), headers=self._headers(visit)
             )
         except httpx.HTTPError:
             return Answer(

@@ -155,7 +155,7 @@ class World:
         folder.key.parent.chmod(0o700)
         example = resources.files("extproc.policy") / "examples" / "demo.yaml"
         folder.policy.write_bytes(example.read_bytes())
-        folder.overrides.write_text("apiVersion: situs/v1\n")
+        folder.overrides.write_text("apiVersion: situs/v1\noverrides: []\n")
         write_geo_database(folder.geo)
         jwks = folder.root / "jwks.json"
         self.issuer.write_jwks(jwks)

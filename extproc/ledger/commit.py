@@ -178,8 +178,11 @@ class Ledger:
             raise LedgerPoisonedError(error) from error
         return digest
 
-    async def commit(self, entry: bytes) -> int:
+    async def commit(self, entry: bytes, *, reserved: bool = False) -> int:
         """Record an entry and give its index, once it is as durable as the mode promises.
+
+        `reserved` entries are never refused for want of room: a legal order must not wait behind the traffic that it
+        is to stop. Callers bound their number.
 
         Raises LedgerPoisonedError, LedgerOverflowError (and the loss is recorded as a Gap), LedgerClosedError and
         EntryTooLargeError: in each case the entry counts as not recorded, and nothing may be released on it.
@@ -192,7 +195,7 @@ class Ledger:
                 raise LedgerPoisonedError(self._poison.cause)
             if self._closing:
                 raise LedgerClosedError(f"{self.origin} was closed")
-            if len(self._queue) >= self._queue_entries:
+            if len(self._queue) >= self._queue_entries and not reserved:
                 now_s = self._clock()
                 lost, first_s, _ = self._overflow or (0, now_s, now_s)
                 self._overflow = (lost + 1, first_s, now_s)

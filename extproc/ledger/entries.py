@@ -107,7 +107,7 @@ def genesis_to_entry(
 def config_to_entry(
     snapshot: Snapshot, *, at_s: float, program: str, geo: GeoIdentity | None = None, policy_stored: bool = False
 ) -> bytes:
-    """Encode what decisions are made by from now on.
+    """Encode what decisions are made by from now on, beside the legal orders, each of which has an entry of its own.
 
     `policy_stored` says that :meth:`extproc.ledger.commit.Ledger.store_policy` has kept the policy's canonical form.
     """
@@ -130,7 +130,6 @@ def config_to_entry(
             )
             for region in policy.regions
         ],
-        suspensions=[_suspension_to_proto(suspension) for suspension in snapshot.suspensions],
     )
     if geo is not None:
         config.geo.CopyFrom(pb.GeoIdentity(sha256=geo.sha256, build_epoch=geo.build_epoch, type=geo.type))
@@ -264,7 +263,7 @@ def delivery_from_entry(entry: pb.Entry) -> Delivery:
 
 
 def suspension_from_proto(message: pb.Suspension) -> Suspension:
-    """Read a suspension back, from a ConfigSnapshot or an Override."""
+    """Read a suspension back."""
     return Suspension(
         id=OverrideId(message.id),
         region=RegionId(message.region),

@@ -55,7 +55,7 @@ class Previous(_message.Message):
     def __init__(self, origin: _Optional[str] = ..., size: _Optional[int] = ..., root: _Optional[bytes] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ConfigSnapshot(_message.Message):
-    __slots__ = ("revision", "policy_id", "policy_version", "policy_revision", "policy_stored", "program", "geo", "regions", "suspensions", "ingress_region")
+    __slots__ = ("revision", "policy_id", "policy_version", "policy_revision", "policy_stored", "program", "geo", "regions", "ingress_region")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     POLICY_ID_FIELD_NUMBER: _ClassVar[int]
     POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -64,7 +64,6 @@ class ConfigSnapshot(_message.Message):
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     GEO_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
-    SUSPENSIONS_FIELD_NUMBER: _ClassVar[int]
     INGRESS_REGION_FIELD_NUMBER: _ClassVar[int]
     revision: str
     policy_id: str
@@ -74,9 +73,8 @@ class ConfigSnapshot(_message.Message):
     program: str
     geo: GeoIdentity
     regions: _containers.RepeatedCompositeFieldContainer[Region]
-    suspensions: _containers.RepeatedCompositeFieldContainer[Suspension]
     ingress_region: str
-    def __init__(self, revision: _Optional[str] = ..., policy_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., policy_revision: _Optional[str] = ..., policy_stored: _Optional[bool] = ..., program: _Optional[str] = ..., geo: _Optional[_Union[GeoIdentity, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., suspensions: _Optional[_Iterable[_Union[Suspension, _Mapping]]] = ..., ingress_region: _Optional[str] = ...) -> None: ...
+    def __init__(self, revision: _Optional[str] = ..., policy_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., policy_revision: _Optional[str] = ..., policy_stored: _Optional[bool] = ..., program: _Optional[str] = ..., geo: _Optional[_Union[GeoIdentity, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., ingress_region: _Optional[str] = ...) -> None: ...
 
 class GeoIdentity(_message.Message):
     __slots__ = ("sha256", "build_epoch", "type")

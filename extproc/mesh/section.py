@@ -63,7 +63,7 @@ class Timeouts:
 
     `idle_s` (75): a stream on which nothing moves is reset. At least `request_s`, or slow answers would be cut.
 
-    `cell_idle_s` (4): an unused connection to a cell is closed. Less than the cell's own keep-alive (5 s), so that
+    `cell_idle_s` (4): an unused connection to a cell is closed. Less than the keep-alive of many servers (5 s), so that
     Envoy closes first and no request is sent into a closing connection.
     """
 

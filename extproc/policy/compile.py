@@ -139,6 +139,14 @@ def _models(regions: tuple[Region, ...]) -> Mapping[ModelId, RegionMask]:
     return {model: _mask([model in region.models for region in regions]) for model in names}
 
 
+def _versions(regions: tuple[Region, ...], model: ModelId) -> frozenset[str] | None:
+    """Give the versions that a request may name: those that every region which is bound to one is approved for."""
+    bound = {version for region in regions if (version := region.models.get(model)) is not None}
+    if not bound:
+        return None
+    return frozenset(bound) if len(bound) == 1 else frozenset()
+
+
 def _mask(bits: list[bool]) -> RegionMask:
     return RegionMask(sum(1 << i for i, bit in enumerate(bits) if bit))
 
@@ -348,7 +356,8 @@ def _reading(document: PolicyDocument, tables: PolicyTables) -> Reading:
         jurisdiction_header=signals.header.name if signals.header is not None else None,
         class_header=signals.class_header,
         classes=tables.classes,
-        models=frozenset(tables.models),
+        models={model: _versions(tables.regions, model) for model in tables.models},
+        subdivisions=frozenset(filter(_is_subdivision, _jurisdictions(document))),
         tenant_by_claim=by_claim,
         anonymous_tenant=anonymous,
     )

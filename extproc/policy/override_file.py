@@ -7,7 +7,11 @@ Written by `situs suspend` and `situs resume`, or by hand, or mounted; the runni
       - {id: LT-12, effect: suspend, region: me-dxb, reason: "injunction 4 O 12/26",
          from: "2026-11-21T09:00:00Z", until: "2027-01-01", approved_by: ["A. Counsel", "B. Officer"]}
 
-A region may stand here that no policy has: an order must be writable before it is known which policies it meets.
+An order may name a region that no policy has: it must be possible to write it before it is known which policies it
+meets, and one such order must not keep the others from taking effect. The sidecar warns of it.
+
+Replace the file whole, by renaming, as the commands do. The key `overrides` is required even when the list is empty, so
+that a file of which only the beginning was written is not taken for one without orders.
 """
 
 import fcntl
@@ -19,7 +23,7 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
-from extproc.core.ids import OverrideId, RegionId
+from extproc.core.ids import OverrideId
 from extproc.core.overrides import Suspension
 from extproc.policy.compile import suspension_of
 from extproc.policy.parse.overrides import overrides
@@ -30,13 +34,9 @@ from extproc.strict_yaml import DocumentError, Place, Problem, Table, read_docum
 API_VERSION = "situs/v1"
 
 
-def load_overrides(path: Path, regions: frozenset[RegionId]) -> tuple[Suspension, ...]:
-    """Read the override file for a policy with these `regions`.
-
-    Raises DocumentError with every fault, which includes an order about a region that the policy does not have: an
-    order that would be ignored is a mistake that somebody must see.
-    """
-    return read_document(path, table_of(_suspensions(regions)))
+def load_overrides(path: Path) -> tuple[Suspension, ...]:
+    """Read the override file. Raises DocumentError with every fault."""
+    return read_document(path, table_of(_suspensions))
 
 
 def change_overrides(
@@ -48,10 +48,9 @@ def change_overrides(
     Raises DocumentError when the file is faulty and OSError when it cannot be written; it then stays as it was.
     """
     with _locked(path):
-        before = load_overrides(path, frozenset()) if path.exists() else ()
+        before = load_overrides(path) if path.exists() else ()
         after = change(before)
         _replace(path, _format_overrides(after))
-        load_overrides(path, frozenset())
         return after
 
 
@@ -65,14 +64,11 @@ def new_override_id(taken: tuple[Suspension, ...], at: datetime) -> OverrideId:
     return OverrideId(f"LT-{day}-{number}")
 
 
-def _suspensions(regions: frozenset[RegionId]) -> Callable[[Table], tuple[Suspension, ...]]:
-    def read(table: Table) -> tuple[Suspension, ...]:
-        version = table.required("apiVersion", api_version)
-        orders = table.optional("overrides", overrides(Vocabulary(regions=set(regions))), default=())
-        _ = version.value
-        return tuple(suspension_of(order) for order in orders.value)
-
-    return read
+def _suspensions(table: Table) -> tuple[Suspension, ...]:
+    version = table.required("apiVersion", api_version)
+    orders = table.required("overrides", overrides(Vocabulary()))  # a vocabulary without regions takes any
+    _ = version.value
+    return tuple(suspension_of(order) for order in orders.value)
 
 
 def _format_overrides(suspensions: tuple[Suspension, ...]) -> dict[str, object]:
@@ -98,7 +94,7 @@ def _format_moment(at_s: float) -> str:
 
 
 def _replace(path: Path, document: dict[str, object]) -> None:
-    """Write beside the file, make it durable, and rename: a reader sees the old orders or the new ones."""
+    """Write beside the file, make it durable, read it back, and rename: a reader sees the old orders or the new."""
     beside = path.with_name(f".{path.name}.new")
     yaml = YAML()
     yaml.width = 4096
@@ -106,6 +102,7 @@ def _replace(path: Path, document: dict[str, object]) -> None:
         yaml.dump(document, file)
         file.flush()
         os.fsync(file.fileno())
+    load_overrides(beside)  # what the sidecar would refuse must not take the place of what it obeys
     beside.replace(path)
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -6,6 +6,7 @@ Served by a thread of its own, so that it still answers when the event loop does
 import json
 import threading
 from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
@@ -15,6 +16,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+_IDLE_S: Final = 5
+"""Seconds after which a connection that sends nothing is closed."""
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
@@ -32,7 +35,7 @@ class AdminServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening and join the thread."""
+        """Stop listening and join the thread. Blocks for up to half a second."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -56,10 +59,14 @@ class AdminServer:
         return [b"known paths: /metrics /readyz /livez\n"]
 
 
-class _Server(WSGIServer):
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each connection: one that is opened and left idle must not keep a probe waiting."""
+
     daemon_threads = True
 
 
 class _QuietHandler(WSGIRequestHandler):
+    timeout = _IDLE_S
+
     def log_message(self, *_args: object) -> None:
         """Say nothing: a scrape is not an event."""

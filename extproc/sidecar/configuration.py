@@ -64,6 +64,11 @@ class Configuration:
         return self.compiled.reading
 
     @property
+    def inert(self) -> tuple[Suspension, ...]:
+        """The orders about regions that the policy does not have."""
+        return tuple(order for order in self.suspensions if order.region not in self.tables.index)
+
+    @property
     def geo(self) -> GeoIdentity | None:
         """Which geolocation database this is."""
         return None if self.database is None else self.database.identity
@@ -84,7 +89,7 @@ def load_configuration(files: Files, *, before: Configuration | None = None) -> 
             f"{files.policy}: the policy reads the signal geoip, but no database is given. "
             "Mend: name one with --geo-db, or remove signals.geoip from the policy"
         )
-    overrides = load_overrides(files.overrides, frozenset(compiled.tables.index)) if files.overrides is not None else ()
+    overrides = load_overrides(files.overrides) if files.overrides is not None else ()
     suspensions = (*compiled.suspensions, *overrides)
     database = None if files.geo is None else _load_database(files.geo, before)
     return Configuration(

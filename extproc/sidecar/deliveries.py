@@ -4,14 +4,14 @@ Envoy logs attempts and the ended request on two streams that are flushed apart,
 that Envoy counted was seen, or until a grace is over. Decisions wait longer: a request may stream for minutes.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from extproc.core.decide import Decision
 from extproc.core.delivery import Attempt, Delivery, Intent, intent_of, reconcile
 from extproc.core.ids import DecisionId, RegionId
-from extproc.core.steering import Steer
 from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
 
 GRACE_S: Final = 2.0
@@ -20,7 +20,11 @@ GRACE_S: Final = 2.0
 FORGOTTEN_AFTER_S: Final = 900.0
 """How long a decision waits for Envoy's report. Later ones are recorded as decided elsewhere, and the auditor joins."""
 
-MOST_AWAITED: Final = 200_000
+MOST_AWAITED: Final = 50_000
+"""Five times what one Envoy is configured to have in flight; at 400 bytes each."""
+
+_MOST_GIVEN_UP: Final = 1000
+"""At one settling, so that a burst of them does not hold up the requests of today."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +33,8 @@ class _Awaited:
 
     since_s: float
     intent: Intent | None = None
+    regions: Mapping[str, RegionId] = field(default_factory=dict)
+    """From cluster to region as of the decision: a cluster may change hands while its requests are on their way."""
     attempts: list[Attempt] = field(default_factory=list)
     ended: RequestEnded | None = None
 
@@ -36,8 +42,9 @@ class _Awaited:
 class Deliveries:
     """Requests whose delivery is awaited, by decision id, oldest first.
 
-    `deliver` is called once for each request whose story is complete, `tried` for each attempt as it is reported.
-    `forgotten` counts what was given up.
+    `clock` gives monotonic seconds: a step of the wall clock must not forget what is on its way. `deliver` is called
+    once for each request whose story is complete, `tried` for each attempt as it is reported. `forgotten` counts what
+    was given up.
     """
 
     def __init__(
@@ -50,20 +57,22 @@ class Deliveries:
         self._clock = clock
         self._deliver = deliver
         self._tried = tried
-        self._awaited: dict[DecisionId, _Awaited] = {}
+        # Ordered, because taking the oldest from a plain dict walks over all that were taken before.
+        self._awaited: OrderedDict[DecisionId, _Awaited] = OrderedDict()
         self._ended: dict[DecisionId, float] = {}
         self.forgotten = 0
 
     def __len__(self) -> int:
         return len(self._awaited)
 
-    def expect(self, decision: Decision) -> None:
-        """Await the delivery of a decision. A refusal is not awaited: Envoy answers it and reaches nobody."""
-        if not isinstance(decision.steering, Steer):
-            return
+    def expect(self, decision: Decision, regions: Mapping[str, RegionId]) -> None:
+        """Await the delivery of a decision; `regions` are those of Envoy's clusters at its time.
+
+        Of a refusal nothing should come but Envoy's word that it is over; anything else must be seen.
+        """
         if len(self._awaited) >= MOST_AWAITED:
             self._give_up(*next(iter(self._awaited.items())))
-        self._awaited[decision.id] = _Awaited(since_s=decision.decided_at_s, intent=intent_of(decision))
+        self._awaited[decision.id] = _Awaited(since_s=self._clock(), intent=intent_of(decision), regions=regions)
 
     def forget(self, decision: DecisionId) -> None:
         """Stop awaiting a decision that was not released."""
@@ -79,13 +88,16 @@ class Deliveries:
             return
         awaited = self._awaited.get(ended.decision)
         if awaited is None:
+            if len(self._awaited) >= MOST_AWAITED:
+                self._give_up(*next(iter(self._awaited.items())))
             awaited = self._awaited[ended.decision] = _Awaited(since_s=self._clock())
         if isinstance(ended, AttemptEnded):
             awaited.attempts.append(ended.attempt)
         else:
             awaited.ended = ended
             self._ended[ended.decision] = self._clock()
-        if awaited.ended is not None and len(awaited.attempts) >= awaited.ended.attempts:
+        # A request that reached nobody, by Envoy's count, still waits for its grace: an attempt would contradict it.
+        if awaited.ended is not None and 0 < awaited.ended.attempts <= len(awaited.attempts):
             self._complete(ended.decision, awaited, awaited.ended)
 
     def settle(self) -> None:
@@ -95,7 +107,7 @@ class Deliveries:
             awaited = self._awaited[decision]
             if awaited.ended is not None:
                 self._complete(decision, awaited, awaited.ended)
-        while self._awaited:
+        for _ in range(min(_MOST_GIVEN_UP, len(self._awaited))):
             decision, awaited = next(iter(self._awaited.items()))
             if now_s - awaited.since_s < FORGOTTEN_AFTER_S:
                 break
@@ -111,10 +123,11 @@ class Deliveries:
 
     def _give_up(self, decision: DecisionId, awaited: _Awaited) -> None:
         """Stop waiting for Envoy's last word; attempts that were seen are recorded all the same."""
-        self.forgotten += 1
         if not awaited.attempts:
             self.forget(decision)
+            self.forgotten += awaited.intent is not None and bool(awaited.intent.plan)
             return
+        self.forgotten += 1
         last = awaited.attempts[-1]
         ended = RequestEnded(
             decision=decision,
@@ -146,7 +159,12 @@ class Deliveries:
 
     def _complete(self, decision: DecisionId, awaited: _Awaited, ended: RequestEnded) -> None:
         self.forget(decision)
-        attempts = tuple(sorted(awaited.attempts, key=lambda attempt: attempt.began_at_s))
+        if awaited.intent is not None and not awaited.intent.plan and not awaited.attempts:
+            return  # a refusal that reached nobody, as it must
+        attempts = tuple(
+            replace(attempt, region=awaited.regions.get(attempt.cluster, attempt.region))
+            for attempt in sorted(awaited.attempts, key=lambda attempt: attempt.began_at_s)
+        )
         self._deliver(
             Delivery(
                 decision=decision,

@@ -12,10 +12,13 @@ from extproc.sidecar.live import Live
 
 _log = structlog.get_logger(__name__)
 
-# ENVOY: flags that mean that the region did not take the request or broke off: no connection, none healthy, reset.
-_UNREACHED: Final = frozenset({"UF", "UH", "UC"})
-_FAILED: Final = frozenset({"UT", "UR", "UPE", "UO"})
-_SERVER_ERROR: Final = 500
+# ENVOY: no connection could be made, or no host is healthy. That is unambiguous.
+_UNREACHED: Final = frozenset({"UF", "UH"})
+# ENVOY: the connection broke, or the answer was late or no HTTP. One poisoned request can cause it, so it must repeat.
+_FAILED: Final = frozenset({"UC", "UR", "UT", "UPE"})
+# A gateway's own failures. Not 500: one client with a poisoned request must not take a region from all others.
+_UNAVAILABLE: Final = frozenset({502, 503, 504})
+_ANSWERED: Final = range(100, 500)
 
 
 class HealthBoard:
@@ -26,15 +29,15 @@ class HealthBoard:
         self._clock = clock
 
     def attempted(self, region: RegionId, attempt: Attempt) -> None:
-        """Take an attempt of Envoy's. A client that hung up says nothing about the region."""
+        """Take an attempt of Envoy's. A 500, and a client that hung up, say nothing about the region."""
         before = self._live.health_of(region)
         if before is None:
             return
         if _UNREACHED.intersection(attempt.flags):
             outcome = Outcome.UNREACHED
-        elif attempt.status >= _SERVER_ERROR or _FAILED.intersection(attempt.flags):
+        elif attempt.status in _UNAVAILABLE or _FAILED.intersection(attempt.flags):
             outcome = Outcome.FAILED
-        elif attempt.status:
+        elif attempt.status in _ANSWERED:
             outcome = Outcome.OK
         else:
             return

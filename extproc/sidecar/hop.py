@@ -1,5 +1,6 @@
 """The path of one request through the sidecar: read, decide, record, answer."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Final
 
@@ -38,7 +39,7 @@ class Hop:
         self._responder = Responder()
 
     async def __call__(self, message: bytes) -> bytes:
-        """Answer one serialised `ProcessingRequest`; never raises."""
+        """Answer one serialised `ProcessingRequest`, whatever is in it."""
         current = self._live.current
         now_s = self._clock()
         decision_id = self._ids.make(now_s)
@@ -51,13 +52,17 @@ class Hop:
 
         # 3. Its record, as durable as the mode promises. Without one the decision is not released. What Envoy does
         #    with it is awaited from before the release, because Envoy may report at once.
-        self._deliveries.expect(decision)
+        self._deliveries.expect(decision, current.regions)
         try:
             await self._recorder.record_decision(decision)
         except LedgerError:
             self._deliveries.forget(decision_id)
             self._metrics.unrecorded.inc()
             return self._responder.respond(_UNRECORDED, decision_id)
+        except asyncio.CancelledError:
+            # Envoy gave the request up. The decision may still be recorded, but it is not released.
+            self._deliveries.forget(decision_id)
+            raise
 
         # 4. The answer.
         self._metrics.decided(decision.steering)

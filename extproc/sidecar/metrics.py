@@ -55,6 +55,16 @@ class Metrics:
             "Decisions whose delivery is awaited.",
             registry=self.registry,
         )
+        self.inert = Gauge(
+            "situs_inert_orders",
+            "Legal orders about regions that the policy does not have.",
+            registry=self.registry,
+        )
+        self.stale = Gauge(
+            "situs_configuration_stale",
+            "1 while changed files cannot be used and the last good configuration is in force.",
+            registry=self.registry,
+        )
         self.bad_log_messages = Counter(
             "situs_bad_access_log_messages_total",
             "Access log messages that could not be read.",

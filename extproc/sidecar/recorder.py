@@ -51,18 +51,17 @@ class Recorder:
             recorded = RecordedGeoIdentity(
                 sha256=bytes.fromhex(geo.sha256), build_epoch=geo.build_epoch, type=geo.database_type
             )
-        await self._commit(
-            config_to_entry(snapshot, at_s=self._clock(), program=self._program, geo=recorded, policy_stored=True)
-        )
+        entry = config_to_entry(snapshot, at_s=self._clock(), program=self._program, geo=recorded, policy_stored=True)
+        await self._commit(entry, reserved=True)
 
     async def record_overrides(self, before: tuple[Suspension, ...], after: tuple[Suspension, ...]) -> None:
         """Record each legal trigger that was pulled or released."""
         for suspension in after:
             if suspension not in before:
-                await self._commit(override_to_entry(suspension, at_s=self._clock()))
+                await self._commit(override_to_entry(suspension, at_s=self._clock()), reserved=True)
         for suspension in before:
             if suspension not in after:
-                await self._commit(override_to_entry(suspension, at_s=self._clock(), resumed=True))
+                await self._commit(override_to_entry(suspension, at_s=self._clock(), resumed=True), reserved=True)
 
     def deliver(self, delivery: Delivery) -> None:
         """Record a delivery in the background: nobody waits for it, and :meth:`settle` sees that it gets there."""
@@ -81,9 +80,9 @@ class Recorder:
         except LedgerError as error:
             _log.error("a delivery could not be recorded", error=str(error))
 
-    async def _commit(self, entry: bytes) -> None:
+    async def _commit(self, entry: bytes, *, reserved: bool = False) -> None:
         try:
-            await self._ledger.commit(entry)
+            await self._ledger.commit(entry, reserved=reserved)
         except LedgerError as error:
             self._note(error)
             raise

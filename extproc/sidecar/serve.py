@@ -40,7 +40,7 @@ from extproc.sidecar.live import Live
 from extproc.sidecar.metrics import Metrics
 from extproc.sidecar.probes import probe_forever
 from extproc.sidecar.recorder import Recorder
-from extproc.sidecar.watch import Watcher
+from extproc.sidecar.watch import Signature, Watcher
 from extproc.strict_yaml import DocumentError
 from extproc.wire.access_log import AccessLogReader
 from extproc.wire.server import WireServer
@@ -48,18 +48,20 @@ from extproc.wire.server import WireServer
 _log = structlog.get_logger(__name__)
 
 SETTLE_PERIOD_S: Final = 0.5
-_LAST_REPORTS_S: Final = 0.5
-"""How long a sidecar that has drained still listens for Envoy's reports: two flush intervals and a little."""
-
 BAD_CONFIGURATION: Final = (DocumentError, GeoDatabaseError, ConfigurationError)
 """What loading a configuration raises for files that cannot be used."""
+
+
+class BrokenSidecarError(Exception):
+    """A fault of the program's own: the process ends, because it can no longer be trusted to notice changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What `situs serve` is told.
 
-    `endpoints` are the cells to probe, as `host:port` by region; empty for none. `drain_s` bounds how long requests in
+    `endpoints` are the cells to probe, as `host:port` by region; empty for none. `seen` are the files as they were before
+    the configuration was loaded from them. `drain_s` bounds how long requests in
     flight are finished after SIGTERM.
     """
 
@@ -70,6 +72,7 @@ class Settings:
     key: SigningKey
     durability: Durability
     endpoints: Mapping[RegionId, str]
+    seen: Mapping[Path, Signature]
     admin: str | None = None
     drain_s: float = 5.0
 
@@ -77,8 +80,8 @@ class Settings:
 async def serve(settings: Settings, configuration: Configuration) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises LedgerError when the log cannot be opened or, after everything was taken down, when it could not be written;
-    OSError when an address cannot be bound.
+    Raises LedgerError when the log cannot be opened and OSError when an address cannot be bound. After everything was
+    taken down: LedgerError when the log could not be written, BrokenSidecarError for a fault of the program's own.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -90,10 +93,12 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         # What lives now lives to the end; the collector need not look at it again.
         gc.collect()
         gc.freeze()
-        await _first(stop.wait(), sidecar.recorder.failed.wait())
+        await _first(stop.wait(), sidecar.recorder.failed.wait(), sidecar.broken.wait())
         _log.info("draining", seconds=settings.drain_s)
     if sidecar.recorder.failure is not None:
         raise sidecar.recorder.failure
+    if sidecar.broken.is_set():
+        raise BrokenSidecarError("work in the background ended by an error, which the event log has")
 
 
 class Sidecar:
@@ -105,10 +110,12 @@ class Sidecar:
         self.metrics = Metrics()
         self.live = Live(configuration)
         self.board = HealthBoard(self.live, self._clock)
-        self.deliveries = Deliveries(clock=self._clock, deliver=self._deliver, tried=self.board.attempted)
+        self.deliveries = Deliveries(clock=time.monotonic, deliver=self._deliver, tried=self.board.attempted)
         self.recorder: Recorder
         self.wire: WireServer
+        self.broken = asyncio.Event()
         self._serving = False
+        self._stale = False
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Open the log, record what is decided by, and only then listen."""
@@ -125,16 +132,18 @@ class Sidecar:
         stack.push_async_callback(ledger.close)
         self.recorder = Recorder(ledger, program=PROGRAM_VERSION, clock=self._clock)
         stack.push_async_callback(self._finish_deliveries)
+        await self.recorder.record_overrides((), self.live.configuration.suspensions)
         await self._record_configuration(self.live.configuration)
+        self._warn_of_inert(self.live.configuration)
 
         # 2. What keeps the snapshot current.
         self._background(stack, self._settle_forever())
-        self._background(stack, Watcher(settings.files.all(), self._reload).look_forever())
+        self._background(stack, Watcher(settings.seen, self._reload).look_forever())
         if settings.endpoints:
             self._background(stack, probe_forever(settings.endpoints, self.board.probed))
         if settings.admin is not None:
             admin = AdminServer(settings.admin, self.metrics.registry, self._why_not_ready)
-            stack.callback(admin.close)
+            stack.push_async_callback(asyncio.to_thread, admin.close)
             _log.info("admin endpoint", address=admin.address)
 
         # 3. The wire, last up and first down.
@@ -159,7 +168,7 @@ class Sidecar:
     async def _drain(self) -> None:
         self._serving = False
         await self.wire.say(serving=False)
-        await asyncio.sleep(_LAST_REPORTS_S)
+        # Envoy's log streams have no end of their own, so they last for the whole grace, and the last reports come in.
         await self.wire.drain(self._settings.drain_s)
 
     async def _finish_deliveries(self) -> None:
@@ -168,7 +177,7 @@ class Sidecar:
 
     def _background(self, stack: AsyncExitStack, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
-        task.add_done_callback(_ended)
+        task.add_done_callback(self._ended)
         stack.push_async_callback(_cancel, task)
 
     async def _settle_forever(self) -> None:
@@ -177,10 +186,14 @@ class Sidecar:
             self.deliveries.settle()
             self.metrics.awaited.set(len(self.deliveries))
             self.metrics.forgotten.set(self.deliveries.forgotten)
+            self.metrics.stale.set(self._stale)
             self.metrics.seen(self.live.current.snapshot, self._clock())
 
-    async def _reload(self, changed: frozenset[Path]) -> None:
-        """Take changed files, all or none: the new configuration is recorded before the first decision by it."""
+    async def _reload(self, changed: frozenset[Path]) -> bool:
+        """Take changed files, all or none: the new configuration is recorded before the first decision by it.
+
+        Gives False where it could not be recorded, so that it is tried again.
+        """
         before = self.live.configuration
         try:
             loaded = await asyncio.to_thread(partial(load_configuration, self._settings.files, before=before))
@@ -191,19 +204,30 @@ class Sidecar:
                 changed=sorted(str(path) for path in changed),
                 error=str(error),
             )
-            return
+            self._stale = True
+            return True
+        self._stale = False
         if loaded.revision == before.revision:
-            return
+            return True
         try:
             await self.recorder.record_overrides(before.suspensions, loaded.suspensions)
             await self._record_configuration(loaded)
-        except LedgerError:
-            return  # the recorder has said so, and the process ends
+        except LedgerError as error:
+            self._stale = True
+            _log.critical("a changed configuration is not in force", error=str(error))
+            return False
         self.live.configure(loaded)
         if before.database is not None and before.database is not loaded.database:
             before.database.close()
         self.metrics.reloads.labels("taken").inc()
         _log.info("configuration taken", policy=loaded.tables.revision, suspensions=len(loaded.suspensions))
+        self._warn_of_inert(loaded)
+        return True
+
+    def _warn_of_inert(self, configuration: Configuration) -> None:
+        self.metrics.inert.set(len(configuration.inert))
+        for order in configuration.inert:
+            _log.warning("an order names a region that the policy does not have", order=order.id, region=order.region)
 
     async def _record_configuration(self, configuration: Configuration) -> None:
         await self.recorder.record_configuration(
@@ -228,10 +252,13 @@ class Sidecar:
 
         def take(message: bytes) -> None:
             try:
-                for ended in reader.read(message):
-                    self.deliveries.take(ended)
+                reported = list(reader.read(message))
             except DecodeError:
                 self.metrics.bad_log_messages.inc()
+                _log.error("an access log message could not be read")
+                return
+            for ended in reported:
+                self.deliveries.take(ended)
 
         return take
 
@@ -242,6 +269,12 @@ class Sidecar:
         if self.recorder.failed.is_set():
             reasons.append(f"the log cannot be written: {self.recorder.failure}")
         return reasons
+
+    def _ended(self, task: "asyncio.Future[None]") -> None:
+        """End the process when work ended that has no end: a watcher or a probe that died must not die quietly."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.critical("work in the background ended by an error", exc_info=error)
+            self.broken.set()
 
 
 async def _first(*events: Awaitable[object]) -> None:
@@ -254,9 +287,3 @@ async def _first(*events: Awaitable[object]) -> None:
 async def _cancel(task: "asyncio.Future[None]") -> None:
     task.cancel()
     await asyncio.wait([task])
-
-
-def _ended(task: "asyncio.Future[None]") -> None:
-    """Make the end of work that has none loud: a watcher or a probe that died must not die quietly."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.critical("background work ended by an error", exc_info=error)

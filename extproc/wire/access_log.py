@@ -1,12 +1,13 @@
 """From Envoy's gRPC access log to what happened: attempts upstream, and requests that ended.
 
 Envoy's router writes one entry per attempt, the connection manager one per request; both name the *child* cluster, so
-the region that was really tried. They are joined by the decision id, which Envoy logs as a request header. Entries
-hold addresses too: none of them leaves this module.
+the region that was really tried. They are joined by the decision id. Entries hold addresses too: none of them leaves this
+module.
 
 SPEC: envoy.service.accesslog.v3, envoy.data.accesslog.v3.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -15,7 +16,10 @@ from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 
 from extproc.core.delivery import Attempt
 from extproc.core.ids import DecisionId, RegionId
-from extproc.names import ATTEMPT_LOG, DECISION_HEADER, REQUEST_LOG
+from extproc.names import ATTEMPT_LOG, DECISION_HEADER, METADATA_DECISION, METADATA_NAMESPACE, REQUEST_LOG
+
+# Ids are ours: anything else was never a decision.
+_DECISION: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 # ENVOY: the short names that operators know from %RESPONSE_FLAGS%; documented under access log command operators.
 _FLAGS: Final = (
@@ -94,7 +98,7 @@ class AccessLogReader:
     def _attempt(self, entry: Any) -> AttemptEnded:  # noqa: ANN401 - an unstubbed protobuf message
         common = entry.common_properties
         return AttemptEnded(
-            decision=_decision(entry),
+            decision=_logged_decision(entry),
             attempt=Attempt(
                 cluster=common.upstream_cluster,
                 region=self._region_of(common.upstream_cluster),
@@ -110,7 +114,7 @@ class AccessLogReader:
         reached = common.HasField("upstream_remote_address")
         answered = reached and common.HasField("time_to_first_upstream_rx_byte")
         return RequestEnded(
-            decision=_decision(entry),
+            decision=_noted_decision(entry),
             attempts=common.upstream_request_attempt_count if reached else 0,
             cluster=common.upstream_cluster if reached else None,
             served=self._region_of(common.upstream_cluster) if answered else None,
@@ -120,9 +124,26 @@ class AccessLogReader:
         )
 
 
-def _decision(entry: Any) -> DecisionId | None:  # noqa: ANN401 - an unstubbed protobuf message
-    logged: str = entry.request.request_headers.get(DECISION_HEADER, "")
-    return DecisionId(logged) if logged else None
+def _logged_decision(entry: Any) -> DecisionId | None:  # noqa: ANN401 - an unstubbed protobuf message
+    """Read the id of an attempt from the logged header: only a request that we steered has attempts."""
+    return _parse_decision(entry.request.request_headers.get(DECISION_HEADER, ""))
+
+
+def _noted_decision(entry: Any) -> DecisionId | None:  # noqa: ANN401 - an unstubbed protobuf message
+    """Read the id of a request from the metadata that we returned, which no client can write.
+
+    ENVOY: a request that is refused before the early strip (an escaped slash, say) is logged with the client's own
+    headers, so the header must not be believed here. Attempts have no metadata.
+    """
+    namespaces = entry.common_properties.metadata.filter_metadata
+    if METADATA_NAMESPACE not in namespaces:
+        return None
+    fields = namespaces[METADATA_NAMESPACE].fields
+    return _parse_decision(fields[METADATA_DECISION].string_value) if METADATA_DECISION in fields else None
+
+
+def _parse_decision(text: str) -> DecisionId | None:
+    return DecisionId(text) if _DECISION.fullmatch(text) else None
 
 
 def _flags(flags: Any) -> tuple[str, ...]:  # noqa: ANN401 - an unstubbed protobuf message

@@ -89,10 +89,5 @@ REFUSALS: Final = MappingProxyType(
             title="The decision could not be recorded",
             detail="Requests are refused while decisions cannot be recorded. Try again later.",
         ),
-        Refusal.SHUTTING_DOWN: Answer(
-            status=HTTPStatus.SERVICE_UNAVAILABLE,
-            title="The routing tier is shutting down",
-            detail="Try again.",
-        ),
     }
 )

@@ -7,6 +7,7 @@ SPEC: envoy.service.ext_proc.v3.ProcessingRequest.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
@@ -17,12 +18,24 @@ from extproc.core.ids import DataClass, Jurisdiction, ModelId, TenantId
 from extproc.core.iso3166 import is_jurisdiction
 from extproc.core.reading import Reading
 from extproc.core.reasons import Fault
-from extproc.names import ATTRIBUTES_NAMESPACE, JWT_NAMESPACE, JWT_PAYLOAD, SOURCE_ADDRESS
+from extproc.names import (
+    ATTRIBUTES_NAMESPACE,
+    CREDENTIALS_NAMESPACE,
+    JWT_NAMESPACE,
+    JWT_PAYLOAD,
+    SOURCE_ADDRESS,
+)
 
 _MODELS_PATH: Final = b"/v2/models/"  # SPEC: Open Inference Protocol v2, REST
+_VERSIONS: Final = b"versions/"
+_LONGEST_NAMES: Final = 512
+"""Bytes of a path after its prefix that are looked at; a policy's names are far shorter."""
 _PATH: Final = ":path"
+_ALPHA_2: Final = 2
 _LONGEST_DECLARATION: Final = 64
 """Bytes of a declared value that are looked at; no vocabulary has a longer word."""
+
+_NOT_FORWARDED: Final = Signal(source=Source.GEOIP, tier=Tier.TRUSTED_EDGE, jurisdiction=None, detail="not_forwarded")
 
 Locate = Callable[[str], Signal]
 """From Envoy's `source.address` to the geolocation signal. Never raises; an address it cannot place gives None."""
@@ -35,7 +48,7 @@ class RequestReader:
         self._reading = reading
         self._locate = locate
         self._wanted = frozenset((*reading.headers, _PATH))
-        self._models = {model.encode(): model for model in reading.models}
+        self._models = {model.encode(): (model, versions) for model, versions in reading.models.items()}
 
     def read(self, message: bytes) -> RequestFacts:
         """Give the facts of one request; faults say what could not be read."""
@@ -55,7 +68,7 @@ class RequestReader:
         tenant, binding = self._tenant(claims)
         signals: list[Signal] = []
         if self._reading.geoip:
-            signals.append(self._locate(_source_address(request)))
+            signals.append(self._located(_source_address(request)))
         try:
             signals += self._claimed(claims)
             signals += self._declared(values)
@@ -100,12 +113,24 @@ class RequestReader:
             return found.pop(), Binding.CLAIM
         return None, Binding.NONE
 
+    def _located(self, address: str) -> Signal:
+        """Place the client, as far as the declared edge really delivered its address."""
+        # ENVOY: an address that was taken from x-forwarded-for has port 0. With a proxy declared in front, any other
+        # port means that the header was absent or unreadable, and the address is the proxy's own.
+        if self._reading.trusted_hops and not address.endswith(":0"):
+            return _NOT_FORWARDED
+        signal = self._locate(address)
+        place = signal.jurisdiction
+        if place is None or len(place) == _ALPHA_2 or place in self._reading.subdivisions:
+            return signal
+        return replace(signal, jurisdiction=Jurisdiction(place[:_ALPHA_2]))
+
     def _claimed(self, claims: Mapping[str, Any] | None) -> list[Signal]:
         """Read the residency claim of a verified token. Raises ValueError where it is no jurisdiction."""
         claim = self._reading.residency_claim
         if claim is None or claims is None or claim not in claims:
             return []
-        jurisdiction = _parse_jurisdiction(claims[claim].string_value)
+        jurisdiction = self._parse_jurisdiction(claims[claim].string_value)
         return [Signal(source=Source.JWT, tier=Tier.VERIFIED_CLAIM, jurisdiction=jurisdiction)]
 
     def _declared(self, values: Mapping[str, bytes]) -> list[Signal]:
@@ -113,7 +138,7 @@ class RequestReader:
         name = self._reading.jurisdiction_header
         if name is None or name not in values:
             return []
-        jurisdiction = _parse_jurisdiction(_parse_token(values[name]).upper())
+        jurisdiction = self._parse_jurisdiction(_parse_token(values[name]).upper())
         return [Signal(source=Source.HEADER, tier=Tier.UNAUTHENTICATED, jurisdiction=jurisdiction)]
 
     def _declared_class(self, values: Mapping[str, bytes]) -> DataClass | None:
@@ -127,11 +152,23 @@ class RequestReader:
         return declared
 
     def _model(self, path: bytes) -> ModelId | None:
-        """Read the model from the path, if it is one that the policy knows."""
+        """Read the model from the path, if it is one that the policy knows, in a version that it approves."""
         if not path.startswith(_MODELS_PATH):
             return None
-        rest = path[len(_MODELS_PATH) : len(_MODELS_PATH) + 256]
-        return self._models.get(rest.partition(b"/")[0].partition(b"?")[0])
+        rest = path[len(_MODELS_PATH) : len(_MODELS_PATH) + _LONGEST_NAMES].partition(b"?")[0]
+        name, _, below = rest.partition(b"/")
+        model, versions = self._models.get(name, (None, None))
+        if versions is not None and below.startswith(_VERSIONS):
+            version = below[len(_VERSIONS) :].partition(b"/")[0]
+            if version.decode("latin-1") not in versions:
+                return None
+        return model
+
+    def _parse_jurisdiction(self, text: str) -> Jurisdiction:
+        """Read a code. A subdivision that the policy does not single out is its country: no more is recorded."""
+        if not is_jurisdiction(text):
+            raise ValueError("not an ISO 3166 code")
+        return Jurisdiction(text if text in self._reading.subdivisions else text[:_ALPHA_2])
 
 
 def _unreadable() -> RequestFacts:
@@ -152,25 +189,21 @@ def _parse_token(value: bytes) -> str:
     return value.decode("ascii").strip()
 
 
-def _parse_jurisdiction(text: str) -> Jurisdiction:
-    if not is_jurisdiction(text):
-        raise ValueError("not an ISO 3166 code")
-    return Jurisdiction(text)
-
-
 def _verified_claims(request: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - an unstubbed protobuf message
-    """Give the claims of the token that jwt_authn verified, or None where there was no token.
+    """Give the claims of the token that jwt_authn verified, or None where there were no credentials at all.
+
+    Credentials that were presented and not verified (another scheme, another spelling of it) give no claims, which binds
+    to no tenant: they are not the same as none.
 
     ENVOY: looking a missing key up in a protobuf map creates it, hence the `in`.
     """
     namespaces = request.metadata_context.filter_metadata
-    if JWT_NAMESPACE not in namespaces:
-        return None
-    fields = namespaces[JWT_NAMESPACE].fields
-    if JWT_PAYLOAD not in fields:
-        return None
-    claims: Mapping[str, Any] = fields[JWT_PAYLOAD].struct_value.fields
-    return claims
+    if JWT_NAMESPACE in namespaces:
+        fields = namespaces[JWT_NAMESPACE].fields
+        if JWT_PAYLOAD in fields:
+            claims: Mapping[str, Any] = fields[JWT_PAYLOAD].struct_value.fields
+            return claims
+    return {} if CREDENTIALS_NAMESPACE in namespaces else None
 
 
 def _source_address(request: Any) -> str:  # noqa: ANN401 - an unstubbed protobuf message

@@ -70,10 +70,6 @@ class WireServer:
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
 
-    async def wait(self) -> None:
-        """Return when the server has stopped."""
-        await self._server.wait_for_termination()
-
 
 def _ext_proc(process: Process) -> grpc.GenericRpcHandler:
     async def handle(message: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:

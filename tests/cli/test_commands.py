@@ -88,6 +88,7 @@ def test_a_suspension_and_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--until", "2001-01-01", *_APPROVED], "has passed"),
         (["--until", "soon", *_APPROVED], "--until"),
         (["--until", "2099-02-30", *_APPROVED], "does not exist"),
+        (["--until", "2099-01-01", *_APPROVED, "--reason", "x" * 1001], "at most 1000"),
     ],
 )
 def test_an_incomplete_order_is_refused(
@@ -96,4 +97,14 @@ def test_an_incomplete_order_is_refused(
     path = tmp_path / "overrides.yaml"
     assert _suspend(path, *more) == 1
     assert said in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_with_a_policy_an_order_names_one_of_its_regions(
+    tmp_path: Path, policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "overrides.yaml"
+    assert main(["suspend", "eu-fro", "--overrides", str(path), "--policy", str(policy), "--reason", "x",
+                 "--until", "2099-01-01", *_APPROVED]) == 1  # fmt: skip
+    assert "eu-fra" in capsys.readouterr().err
     assert not path.exists()

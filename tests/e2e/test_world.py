@@ -115,6 +115,54 @@ async def test_no_header_of_a_client_steers(world: World, visitor: Visitor) -> N
     assert "0" * 36 not in {each.decision for each in received}
 
 
+async def test_a_request_that_envoy_refuses_by_itself_costs_no_report_of_another(
+    world: World, visitor: Visitor
+) -> None:
+    """Envoy refuses an escaped slash before it strips headers, and logs the client's own decision header."""
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as client:
+        for index in range(30):
+            for forged in ("zz", "00000000-dead-7eef-8000-000000000000"):
+                answer = await client.get("/a%2Fb", headers={"x-situs-decision": forged})
+                assert answer.status_code == 400
+            assert (await visitor.send(_GERMANY, index)).status == 200
+
+    async def matched() -> bool:
+        return await world.metric('situs_deliveries_total{finding="matched"}') == 30
+
+    await world.until(matched, "every delivery is matched")
+    await world.stop()
+    assert "dead-7eef" not in world.run_situs("audit", "show", world.folder.log, "--json").stdout
+
+
+async def test_credentials_that_are_not_verified_make_nobody_anonymous_and_reach_no_cell(
+    world: World, visitor: Visitor
+) -> None:
+    token = world.issuer.token(tenant="clinic")
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as client:
+        headers = {"x-forwarded-for": ADDRESSES["US"], "content-type": "application/json"}
+        for scheme, status in (("Bearer", 200), ("bearer", 403), ("BEARER", 403), ("Basic", 403), ("", 403)):
+            answer = await client.post(
+                "/v2/models/digits/infer",
+                headers={**headers, "authorization": f"{scheme} {token}".strip()},
+                content=visitor.body(0),
+            )
+            assert answer.status_code == status, (scheme, answer.text)
+            if status == 200:
+                assert answer.headers["x-situs-region"] in {"eu-fra", "eu-ams"}
+            else:
+                assert answer.json()["reason"] == "unknown_tenant"
+
+
+async def test_a_version_that_is_not_approved_is_refused(world: World, visitor: Visitor) -> None:
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as client:
+        headers = {"x-forwarded-for": ADDRESSES["DE"], "content-type": "application/json"}
+        for version, status in (("1", 200), ("2", 404)):
+            path = f"/v2/models/digits/versions/{version}/infer"
+            answer = await client.post(path, headers=headers, content=visitor.body(0))
+            assert answer.status_code == status
+    assert len(list(world.received())) == 1
+
+
 async def test_a_forged_address_does_not_count(world: World) -> None:
     async with httpx.AsyncClient(base_url=world.url, trust_env=False) as client:
         for forged in ("31.0.0.7", "31.0.0.7, 31.0.0.8", "", "unknown", "31.0.0.7:80", "[::1]", "a" * 5000):

@@ -91,7 +91,12 @@ def test_tokens_are_verified_before_the_decision() -> None:
     mesh = replace(mesh_of([9001]), jwt=Jwt(issuer="i", audiences=("a",), jwks_file="/k"))
     text = format_bootstrap(render_bootstrap(tables_of(1), READING, mesh))
     filters = values_of(YAML(typ="safe", pure=True).load(text), "http_filters")[0]
-    assert [entry["name"].rpartition(".")[2] for entry in filters] == ["jwt_authn", "ext_proc", "router"]
+    assert [entry["name"].rpartition(".")[2] for entry in filters] == [
+        "header_to_metadata",
+        "jwt_authn",
+        "ext_proc",
+        "router",
+    ]
 
 
 def test_a_policy_without_headers_sends_only_the_path() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 import extproc.policy
 from extproc.core.facts import Source
-from extproc.core.ids import DataClass, Jurisdiction, RegionId, TenantId
+from extproc.core.ids import DataClass, Jurisdiction, ModelId, RegionId, TenantId
 from extproc.core.tables import Basis, ConflictMode
 from extproc.policy import CompiledPolicy, compile_policy, load_policy, parse_policy
 from extproc.policy.zones import BUILTIN_ZONES
@@ -75,7 +75,8 @@ def test_what_is_read_of_a_request(demo: CompiledPolicy) -> None:
     assert reading.residency_claim == "residency"
     assert reading.headers == ("x-data-class", "x-data-jurisdiction")
     assert reading.classes == demo.tables.classes == {"public", "personal", "special"}
-    assert reading.models == {"digits"}
+    assert dict(reading.models) == {ModelId("digits"): frozenset({"1"})}
+    assert reading.subdivisions == set()
     assert reading.tenant_by_claim == {"tenant": {"acme": "acme-bank", "clinic": "eu-clinic"}}
     assert reading.anonymous_tenant == "walk-in"
     assert demo.tables.may_replace == {Source.JWT: {Source.GEOIP}}

@@ -1,6 +1,7 @@
 """Legal orders in a file: written atomically, read strictly, changed by two people at once."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,17 +30,25 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "overrides.yaml"
     orders = (_order(1), _order(2, until_s=None))
     assert change_overrides(path, lambda before: (*before, *orders)) == orders
-    assert load_overrides(path, frozenset({_DXB})) == orders
+    assert load_overrides(path) == orders
     assert change_overrides(path, lambda _: ()) == ()
-    assert load_overrides(path, frozenset({_DXB})) == ()
+    assert load_overrides(path) == ()
     assert {entry.name for entry in tmp_path.iterdir()} == {"overrides.yaml", ".overrides.yaml.lock"}
 
 
-def test_an_order_about_a_region_that_the_policy_does_not_have_is_an_error(tmp_path: Path) -> None:
+def test_a_beginning_without_the_list_is_not_a_file_without_orders(tmp_path: Path) -> None:
+    path = tmp_path / "overrides.yaml"
+    path.write_text("apiVersion: situs/v1\n")
+    with pytest.raises(DocumentError, match="overrides"):
+        load_overrides(path)
+
+
+def test_an_order_that_would_be_refused_does_not_take_the_place_of_good_ones(tmp_path: Path) -> None:
     path = tmp_path / "overrides.yaml"
     change_overrides(path, lambda _: (_order(1),))
-    with pytest.raises(DocumentError, match="me-dxb"):
-        load_overrides(path, frozenset({RegionId("eu-fra")}))
+    with pytest.raises(DocumentError, match="characters"):
+        change_overrides(path, lambda before: (*before, replace(_order(2), reason="x" * 1001)))
+    assert load_overrides(path) == (_order(1),)
 
 
 def test_a_faulty_file_is_not_overwritten(tmp_path: Path) -> None:
@@ -60,7 +69,7 @@ def test_two_changes_at_once_are_both_kept(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert {order.id for order in load_overrides(path, frozenset({_DXB}))} == {f"LT-{n}" for n in range(8)}
+    assert {order.id for order in load_overrides(path)} == {f"LT-{n}" for n in range(8)}
 
 
 def test_a_folder_that_is_not_there_is_an_error_with_its_place(tmp_path: Path) -> None:

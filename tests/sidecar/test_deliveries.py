@@ -32,6 +32,9 @@ _VERDICT = Verdict(
 )
 
 
+_CLUSTERS = {"eu-fra": _FRA, "eu-ams": _AMS, "me-dxb": _DXB}
+
+
 class _World:
     def __init__(self) -> None:
         self.now_s = 1000.0
@@ -53,7 +56,8 @@ class _World:
                 facts=_FACTS,
                 steering=steering,
                 verdict=_VERDICT,
-            )
+            ),
+            _CLUSTERS,
         )
 
 
@@ -93,10 +97,13 @@ def test_reports_are_joined_in_whatever_order_they_come() -> None:
         assert sorted(world.tried) == [(_AMS, 200), (_FRA, 503)]
 
 
-def test_a_request_that_reached_nobody_is_complete_at_once() -> None:
+def test_a_request_that_reached_nobody_is_undelivered_after_the_grace() -> None:
     world = _World()
     world.decide()
     world.deliveries.take(_request(attempts=0, served=None))
+    assert world.delivered == []
+    world.now_s += GRACE_S
+    world.deliveries.settle()
     assert [delivery.finding for delivery in world.delivered] == [Finding.UNDELIVERED]
 
 
@@ -137,10 +144,64 @@ def test_a_request_without_a_decision_that_reached_a_region_is_a_violation() -> 
     assert [(d.finding, d.decision) for d in world.delivered] == [(Finding.NO_DECISION, None)]
 
 
-def test_a_refusal_is_not_awaited_but_a_delivery_of_it_is_seen() -> None:
+def test_an_attempt_contradicts_the_word_that_nobody_was_reached() -> None:
+    world = _World()
+    world.decide()
+    world.deliveries.take(_request(attempts=0, served=None))
+    world.deliveries.take(_attempt(_DXB))
+    world.now_s += GRACE_S
+    world.deliveries.settle()
+    assert [delivery.finding for delivery in world.delivered] == [Finding.OUTSIDE_PERMITTED]
+
+
+def test_a_refusal_that_reached_nobody_needs_no_record_of_its_own() -> None:
     world = _World()
     world.decide(refuse=True)
-    assert len(world.deliveries) == 0
+    world.deliveries.take(_request(attempts=0, served=None))
+    world.now_s += GRACE_S
+    world.deliveries.settle()
+    assert (world.delivered, len(world.deliveries), world.deliveries.forgotten) == ([], 0, 0)
+
+
+def test_a_refusal_that_was_sent_all_the_same_is_a_violation() -> None:
+    world = _World()
+    world.decide(refuse=True)
+    world.deliveries.take(_attempt(_FRA))
+    world.deliveries.take(_request())
+    assert [delivery.finding for delivery in world.delivered] == [Finding.REFUSED_BUT_SENT]
+
+
+def test_a_refusal_of_which_nothing_is_heard_is_no_loss() -> None:
+    world = _World()
+    world.decide(refuse=True)
+    world.now_s += FORGOTTEN_AFTER_S
+    world.deliveries.settle()
+    assert (len(world.deliveries), world.deliveries.forgotten) == (0, 0)
+
+
+def test_a_cluster_that_changed_hands_counts_as_it_was_at_the_decision() -> None:
+    world = _World()
+    world.decide()
+    renamed = AttemptEnded(
+        decision=_ID,
+        attempt=Attempt(
+            cluster="eu-fra", region=RegionId("eu-frankfurt"), status=200, began_at_s=1000.0, duration_s=0.1
+        ),
+    )
+    world.deliveries.take(renamed)
+    world.deliveries.take(_request())
+    assert [(d.finding, d.attempts[0].region) for d in world.delivered] == [(Finding.MATCHED, _FRA)]
+
+
+def test_a_settling_gives_up_a_bounded_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_GIVEN_UP", 10)
+    world = _World()
+    for number in range(25):
+        world.decide(DecisionId(f"01890a5d-ac96-774b-bcce-{number:012d}"))
+    world.now_s += FORGOTTEN_AFTER_S
+    for left in (15, 5, 0):
+        world.deliveries.settle()
+        assert len(world.deliveries) == left
 
 
 def test_what_was_not_released_is_not_awaited() -> None:

@@ -104,6 +104,36 @@ async def test_a_suspension_takes_effect_within_a_second_and_ends(sidecar: Sidec
     await sidecar.until(served)
 
 
+async def test_an_order_about_an_unknown_region_keeps_no_other_from_taking_effect(sidecar: Sidecar) -> None:
+    await _situs(sidecar, "suspend", "eu-fro", *_APPROVED)
+    await _situs(sidecar, "suspend", "me-dxb", *_APPROVED)
+    await sidecar.until(lambda: _is_refused(sidecar, _EMIRATI))
+
+    async def warned() -> bool:
+        return await sidecar.metric("situs_inert_orders") == 1
+
+    await sidecar.until(warned)
+    assert "eu-fro" in sidecar.child.last_words()
+
+
+async def test_orders_larger_than_an_entry_of_the_log_take_effect(sidecar: Sidecar) -> None:
+    rows = "".join(
+        f"  - {{id: LT-{n}, effect: suspend, region: me-dxb, reason: {'x' * 900}, from: 2026-11-21, "
+        f"approved_by: [a, b]}}\n"
+        for n in range(100)
+    )
+    sidecar.setup.overrides.write_text(f"apiVersion: situs/v1\noverrides:\n{rows}")
+    await sidecar.until(lambda: _is_refused(sidecar, _EMIRATI))
+
+
+async def test_an_idle_connection_to_the_admin_endpoint_keeps_nobody_waiting(sidecar: Sidecar) -> None:
+    host, _, port = sidecar.setup.admin.rpartition(":")
+    _reader, writer = await asyncio.open_connection(host, int(port))
+    assert await sidecar.ready()
+    assert await sidecar.stop() == 0
+    writer.close()
+
+
 async def test_no_decision_mixes_two_policies(sidecar: Sidecar) -> None:
     """Swap two policies under load; each decision must be wholly of the one or of the other."""
     first = sidecar.setup.policy.read_text()

@@ -7,7 +7,13 @@ from envoy.config.core.v3.base_pb2 import HeaderMap, HeaderValue, Metadata
 from envoy.service.ext_proc.v3.external_processor_pb2 import HttpHeaders, ProcessingRequest
 from google.protobuf.struct_pb2 import Struct
 
-from extproc.names import ATTRIBUTES_NAMESPACE, JWT_NAMESPACE, JWT_PAYLOAD, SOURCE_ADDRESS
+from extproc.names import (
+    ATTRIBUTES_NAMESPACE,
+    CREDENTIALS_NAMESPACE,
+    JWT_NAMESPACE,
+    JWT_PAYLOAD,
+    SOURCE_ADDRESS,
+)
 
 
 def struct(values: Mapping[str, Any]) -> Struct:
@@ -22,6 +28,7 @@ def processing_request(
     headers: Sequence[tuple[str, bytes]] = (),
     address: str | None = "31.0.0.7:0",
     claims: Mapping[str, object] | None = None,
+    credentials: bool = False,
 ) -> bytes:
     """Make a request as Envoy sends it in the request-headers phase; None leaves a part out."""
     pseudo = [(":method", b"POST")] + ([(":path", path)] if path is not None else [])
@@ -32,9 +39,12 @@ def processing_request(
     )
     if address is not None:
         message.attributes[ATTRIBUTES_NAMESPACE].CopyFrom(struct({SOURCE_ADDRESS: address}))
+    namespaces = {}
     if claims is not None:
-        message.metadata_context.CopyFrom(
-            Metadata(filter_metadata={JWT_NAMESPACE: struct({JWT_PAYLOAD: dict(claims)})})
-        )
+        namespaces[JWT_NAMESPACE] = struct({JWT_PAYLOAD: dict(claims)})
+    if credentials:
+        namespaces[CREDENTIALS_NAMESPACE] = struct({"presented": "yes"})
+    if namespaces:
+        message.metadata_context.CopyFrom(Metadata(filter_metadata=namespaces))
     serialised: bytes = message.SerializeToString()
     return serialised

@@ -28,7 +28,7 @@ class Setup:
     def __post_init__(self) -> None:
         example = resources.files("extproc.policy") / "examples" / "demo.yaml"
         self.policy.write_bytes(example.read_bytes())
-        self.overrides.write_text("apiVersion: situs/v1\n")
+        self.overrides.write_text("apiVersion: situs/v1\noverrides: []\n")
         write_geo_database(self.geo)
 
     @property

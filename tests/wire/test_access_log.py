@@ -4,10 +4,11 @@ import pytest
 from envoy.data.accesslog.v3.accesslog_pb2 import AccessLogCommon, HTTPAccessLogEntry, ResponseFlags
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from google.protobuf.message import DecodeError
+from support.messages import struct
 
 from extproc.core.delivery import Attempt
 from extproc.core.ids import DecisionId, RegionId
-from extproc.names import ATTEMPT_LOG, DECISION_HEADER, REQUEST_LOG
+from extproc.names import ATTEMPT_LOG, DECISION_HEADER, METADATA_DECISION, METADATA_NAMESPACE, REQUEST_LOG
 from extproc.wire.access_log import AccessLogReader, AttemptEnded, RequestEnded
 
 _ID = DecisionId("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -31,6 +32,8 @@ def _entry(*, cluster: str = "eu-fra", reached: bool = True, **flags: bool) -> H
         common.time_to_first_upstream_rx_byte.FromMilliseconds(10)
     entry = HTTPAccessLogEntry(common_properties=common)
     entry.request.request_headers[DECISION_HEADER] = _ID
+    common = entry.common_properties
+    common.metadata.filter_metadata[METADATA_NAMESPACE].CopyFrom(struct({METADATA_DECISION: _ID}))
     entry.response.response_code.value = 503 if flags else 200
     return entry
 
@@ -103,7 +106,23 @@ def test_a_cluster_that_is_no_regions() -> None:
 def test_a_request_without_a_decision() -> None:
     entry = _entry()
     del entry.request.request_headers[DECISION_HEADER]
+    (ended,) = AccessLogReader(_region_of).read(_message(entry, log=ATTEMPT_LOG))
+    assert ended.decision is None
+
+
+def test_a_header_that_a_client_wrote_is_no_decision_of_a_request() -> None:
+    """Envoy refuses some requests before the early strip and logs them with the client's own headers."""
+    entry = _entry(reached=False)
+    entry.common_properties.ClearField("metadata")
     (ended,) = AccessLogReader(_region_of).read(_message(entry, log=REQUEST_LOG))
+    assert ended.decision is None
+
+
+@pytest.mark.parametrize("text", ["zz", "", "x" * 5000, "00000000-dead-beef-0000-000000000000", f"{_ID} ", _ID.upper()])
+def test_what_is_no_id_of_ours_is_no_decision(text: str) -> None:
+    entry = _entry()
+    entry.request.request_headers[DECISION_HEADER] = text
+    (ended,) = AccessLogReader(_region_of).read(_message(entry, log=ATTEMPT_LOG))
     assert ended.decision is None
 
 

@@ -1,5 +1,7 @@
 """What the wire makes of Envoy's bytes: facts, faults, and never an exception."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +19,8 @@ _READING = Reading(
     jurisdiction_header="x-data-jurisdiction",
     class_header="x-data-class",
     classes=frozenset({DataClass("personal"), DataClass("special")}),
-    models=frozenset({ModelId("digits")}),
+    models={ModelId("digits"): frozenset({"1"}), ModelId("fraud"): None},
+    subdivisions=frozenset({Jurisdiction("CA-QC")}),
     tenant_by_claim={"tenant": {"acme": TenantId("acme-bank")}, "org": {"c": TenantId("clinic")}},
     anonymous_tenant=TenantId("walk-in"),
 )
@@ -74,6 +77,28 @@ def test_the_tenant_is_bound_by_a_verified_token_only(
     assert (facts.tenant, facts.binding) == (tenant, binding)
 
 
+def test_credentials_that_were_not_verified_are_not_anonymous() -> None:
+    facts = _READER.read(processing_request(credentials=True))
+    assert (facts.tenant, facts.binding) == (None, Binding.NONE)
+    verified = _READER.read(processing_request(credentials=True, claims={"tenant": "acme"}))
+    assert verified.tenant == "acme-bank"
+
+
+def test_behind_a_proxy_an_address_that_was_not_forwarded_is_not_the_clients() -> None:
+    reader = RequestReader(replace(_READING, trusted_hops=1), _locate)
+    for address in ("81.2.69.142:443", "[2001:218::1]:51000", "81.2.69.142", ""):
+        (signal,) = reader.read(processing_request(address=address)).signals
+        assert (signal.jurisdiction, signal.detail) == (None, "not_forwarded")
+    assert reader.read(processing_request(address="81.2.69.142:0")).signals == (_GEO,)
+
+
+def test_a_subdivision_that_the_policy_does_not_single_out_is_its_country() -> None:
+    for place, expected in (("CA-QC", "CA-QC"), ("CA-ON", "CA"), ("CA", "CA")):
+        located = replace(_GEO, jurisdiction=Jurisdiction(place))
+        reader = RequestReader(_READING, lambda _, located=located: located)  # type: ignore[misc]
+        assert [signal.jurisdiction for signal in reader.read(processing_request()).signals] == [expected]
+
+
 def test_a_verified_residency_is_a_signal_of_its_own() -> None:
     facts = _READER.read(processing_request(claims={"tenant": "acme", "residency": "CA-QC"}))
     assert facts.signals == (
@@ -88,7 +113,9 @@ def test_a_malformed_residency_is_a_fault(residency: object) -> None:
     assert facts.faults == (Fault.MALFORMED_DECLARATION,)
 
 
-@pytest.mark.parametrize(("value", "code"), [(b"FR", "FR"), (b"fr", "FR"), (b" FR ", "FR"), (b"CA-QC", "CA-QC")])
+@pytest.mark.parametrize(
+    ("value", "code"), [(b"FR", "FR"), (b"fr", "FR"), (b" FR ", "FR"), (b"CA-QC", "CA-QC"), (b"de-zzq", "DE")]
+)
 def test_a_declared_jurisdiction(value: bytes, code: str) -> None:
     facts = _READER.read(processing_request(headers=[("x-data-jurisdiction", value)]))
     assert facts.signals == (_GEO, _declared(code))
@@ -128,6 +155,11 @@ def test_a_declared_class_is_one_of_the_policys() -> None:
         (b"/v2/models/digits", "digits"),
         (b"/v2/models/digits?x=1", "digits"),
         (b"/v2/models/digits/versions/1/infer?x=1", "digits"),
+        (b"/v2/models/digits/versions/1", "digits"),
+        (b"/v2/models/digits/versions/2/infer", None),
+        (b"/v2/models/digits/versions//infer", None),
+        (b"/v2/models/digits/versions/\xff", None),
+        (b"/v2/models/fraud/versions/7/infer", "fraud"),
         (b"/v2/models/digits2/infer", None),
         (b"/v2/models//infer", None),
         (b"/v2/models/", None),
@@ -169,5 +201,5 @@ def test_no_damage_to_a_real_request_raises_or_leaks_text(data: st.DataObject) -
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     facts = _READER.read(bytes(whole))
     assert facts.tenant in {None, "walk-in", "acme-bank", "clinic"}
-    assert facts.model in {None, "digits"}
+    assert facts.model in {None, "digits", "fraud"}
     assert facts.declared_class in {None, "personal", "special"}

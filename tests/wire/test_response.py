@@ -29,7 +29,6 @@ _STATUSES = {
     Refusal.NO_PERMITTED_REGION: 451,
     Refusal.NO_SERVING_REGION: 503,
     Refusal.LOG_UNAVAILABLE: 503,
-    Refusal.SHUTTING_DOWN: 503,
 }
 
 

@@ -23,6 +23,7 @@ with warnings.catch_warnings():
     from envoy_data_plane.envoy.extensions.access_loggers.grpc import v3 as grpc_log
     from envoy_data_plane.envoy.extensions.clusters.aggregate import v3 as aggregate
     from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
+    from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
     from envoy_data_plane.envoy.extensions.filters.http.jwt_authn import v3 as jwt_authn
     from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
@@ -49,6 +50,7 @@ __all__ = [
     "ext_proc",
     "grpc_log",
     "hcm",
+    "header_to_metadata",
     "jwt_authn",
     "listener",
     "matcher",

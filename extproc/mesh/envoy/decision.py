@@ -6,7 +6,14 @@ from extproc.core.reading import Reading
 from extproc.mesh.envoy.api import ext_proc, hcm, matcher, mutation_rules, packed, seconds, types
 from extproc.mesh.envoy.sidecar import sidecar_service
 from extproc.mesh.section import Mesh
-from extproc.names import DECISION_HEADER, JWT_NAMESPACE, METADATA_NAMESPACE, ROUTE_HEADER, SOURCE_ADDRESS
+from extproc.names import (
+    CREDENTIALS_NAMESPACE,
+    DECISION_HEADER,
+    JWT_NAMESPACE,
+    METADATA_NAMESPACE,
+    ROUTE_HEADER,
+    SOURCE_ADDRESS,
+)
 
 FILTER: Final = "envoy.filters.http.ext_proc"
 _PATH: Final = ":path"
@@ -37,7 +44,9 @@ def decision_filter(reading: Reading, mesh: Mesh) -> hcm.HttpFilter:
             )
         ),
         metadata_options=ext_proc.MetadataOptions(
-            forwarding_namespaces=ext_proc.MetadataOptionsMetadataNamespaces(untyped=[JWT_NAMESPACE]),
+            forwarding_namespaces=ext_proc.MetadataOptionsMetadataNamespaces(
+                untyped=[JWT_NAMESPACE, CREDENTIALS_NAMESPACE]
+            ),
             receiving_namespaces=ext_proc.MetadataOptionsMetadataNamespaces(untyped=[METADATA_NAMESPACE]),
         ),
         mutation_rules=_permitted_mutations(),

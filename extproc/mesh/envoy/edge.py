@@ -18,7 +18,7 @@ from extproc.mesh.envoy.api import (
 from extproc.mesh.envoy.decision import decision_filter
 from extproc.mesh.envoy.logs import sidecar_log
 from extproc.mesh.envoy.routes import routes
-from extproc.mesh.envoy.tokens import token_filter
+from extproc.mesh.envoy.tokens import credentials_filter, token_filter
 from extproc.mesh.section import Mesh
 from extproc.names import ATTEMPT_LOG, HEADER_PREFIX, REQUEST_LOG
 
@@ -86,7 +86,7 @@ def _early_strip() -> core.TypedExtensionConfig:
 
 def _filters(reading: Reading, mesh: Mesh) -> list[hcm.HttpFilter]:
     """Give the filters in order: tokens are verified, then the decision is made, then the request is routed."""
-    tokens = [token_filter(mesh.jwt)] if mesh.jwt else []
+    tokens = [credentials_filter(), token_filter(mesh.jwt)] if mesh.jwt else []
     last = router.Router(upstream_log=[sidecar_log(ATTEMPT_LOG)], suppress_envoy_headers=True)
     return [
         *tokens,

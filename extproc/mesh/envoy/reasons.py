@@ -20,6 +20,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "path_with_escaped_slashes_action": "The cell must read the same model from the path as the sidecar did.",
         "headers_with_underscores_action": "x_situs_route and x-situs-route are one header to some servers.",
         "max_request_headers_kb": "Room for a path of 64 KiB; Envoy's default of 60 refuses it.",
+        "on_header_present": "Notes that there were credentials, so that those which are not verified do not count as "
+        "none: the scheme is compared by letter case.",
         "payload_in_metadata": "The claims reach the sidecar as metadata; the token goes no further than here.",
         "processing_mode": "One message and one answer for a request. failure_mode_allow stays false (left out, as "
         "its default): without a decision there is no request.",
@@ -46,7 +48,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "poisoned request must not eject a region.",
         "response_headers_to_add": "Each answer names its decision, so that a question about it finds its record.",
         "response_headers_to_remove": "Between a cell and Envoy; a client has no use for them.",
-        "request_headers_to_remove": "A cell needs neither the plan nor the client's address.",
+        "request_headers_to_remove": "A cell needs neither the plan, nor the client's address, nor its credentials.",
         "update_merge_window": "By default a change of health waits up to 1 s before it counts.",
         "cluster_type": "A plan: these regions in this order, and nowhere else.",
         "per_connection_buffer_limit_bytes": "Also what Envoy keeps of a body for a retry; a larger body gets none.",

@@ -25,7 +25,7 @@ _PICKS: Final = 16
 """ENVOY: another cell is found by picking anew. With two cells a pick is a coin's toss, and the usual 3 often miss."""
 
 # ENVOY: the connection manager writes the client's address after the early strip, so it is removed here.
-_NOT_FOR_CELLS: Final = (ROUTE_HEADER, "x-envoy-external-address", "x-forwarded-for")
+_NOT_FOR_CELLS: Final = ("authorization", ROUTE_HEADER, "x-envoy-external-address", "x-forwarded-for")
 
 # Between a cell and Envoy only: Envoy acts on the load report and the health flags, and would pass them on.
 _NOT_FOR_CLIENTS: Final = (

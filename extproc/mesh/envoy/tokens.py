@@ -1,10 +1,29 @@
 """The jwt_authn filter: verifies tokens before the sidecar reads their claims."""
 
-from extproc.mesh.envoy.api import Empty, core, hcm, jwt_authn, packed, route
+from extproc.mesh.envoy.api import Empty, core, hcm, header_to_metadata, jwt_authn, packed, route
 from extproc.mesh.section import Jwt
-from extproc.names import JWT_PAYLOAD
+from extproc.names import CREDENTIALS_NAMESPACE, JWT_PAYLOAD
 
 _PROVIDER = "situs_tokens"
+
+
+def credentials_filter() -> hcm.HttpFilter:
+    """Give the filter that notes that there was an `authorization` header; nothing of its value.
+
+    ENVOY: jwt_authn compares the scheme by letter case and passes what it does not recognise as no token. Without this
+    note `authorization: bearer …` would make a tenant's client anonymous.
+    """
+    config = header_to_metadata.Config(
+        request_rules=[
+            header_to_metadata.ConfigRule(
+                header="authorization",
+                on_header_present=header_to_metadata.ConfigKeyValuePair(
+                    metadata_namespace=CREDENTIALS_NAMESPACE, key="presented", value="yes"
+                ),
+            )
+        ]
+    )
+    return hcm.HttpFilter(name="envoy.filters.http.header_to_metadata", typed_config=packed(config))
 
 
 def token_filter(jwt: Jwt) -> hcm.HttpFilter:

@@ -2,13 +2,19 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from extproc.core.ids import OverrideId
 from extproc.policy.document import Effect, OverrideEntry
 from extproc.policy.parse.regimes import unique
 from extproc.policy.parse.scalars import parse_end, parse_start
 from extproc.policy.parse.vocabulary import Vocabulary
-from extproc.strict_yaml import Field, Reader, Table, UnfitError, Value, choice, list_of, parsed, table_of, text
+from extproc.strict_yaml import Field, Reader, Table, UnfitError, Value, choice, list_of, parsed, table_of
+
+# Each order becomes one entry of the log, which holds 65,535 bytes.
+LONGEST_REASON: Final = 1000
+LONGEST_NAME: Final = 200
+MOST_APPROVERS: Final = 16
 
 
 def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
@@ -19,7 +25,7 @@ def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
         id_ = table.required("id", parsed(unique(seen, "override")))
         effect = table.required("effect", choice(Effect))
         region = table.required("region", parsed(vocabulary.region))
-        reason = table.required("reason", text)
+        reason = table.required("reason", parsed(_bounded("a reason", LONGEST_REASON)))
         from_at = table.required("from", parsed(parse_start))
         until_at = table.optional("until", parsed(_after(from_at)), default=None)
         approved_by = table.required("approved_by", _approvers)
@@ -37,10 +43,23 @@ def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
 
 
 def _approvers(value: Value) -> tuple[str, ...]:
-    names = list_of(text, minimum=1)(value)
+    names = list_of(parsed(_bounded("a name", LONGEST_NAME)), minimum=1)(value)
+    if len(names) > MOST_APPROVERS:
+        value.refuse(f"{len(names)} approvers are listed", f"name at most {MOST_APPROVERS}")
     if len(set(names)) != len(names):
         value.refuse("an approver is listed twice", "name each approver once")
     return tuple(sorted(names))
+
+
+def _bounded(what: str, longest: int) -> Callable[[str], str]:
+    """Make a parser of texts that fit into a record."""
+
+    def parse(written: str) -> str:
+        if len(written) > longest:
+            raise UnfitError(f"{what} of {len(written)} characters does not fit", f"write at most {longest}")
+        return written
+
+    return parse
 
 
 def _after(start: Field[datetime]) -> Callable[[str], datetime]:
