@@ -60,9 +60,9 @@ class BrokenSidecarError(Exception):
 class Settings:
     """What `situs serve` is told.
 
-    `endpoints` are the cells to probe, as `host:port` by region; empty for none. `seen` are the files as they were before
-    the configuration was loaded from them. `drain_s` bounds how long requests in
-    flight are finished after SIGTERM.
+    `endpoints` are the cells to probe, as `host:port` by region; empty for none. `seen` are the files as they were
+    before the configuration was loaded from them. `drain_s` bounds how long requests in flight are finished after
+    SIGTERM.
     """
 
     files: Files

@@ -1,8 +1,8 @@
 """From Envoy's gRPC access log to what happened: attempts upstream, and requests that ended.
 
 Envoy's router writes one entry per attempt, the connection manager one per request; both name the *child* cluster, so
-the region that was really tried. They are joined by the decision id. Entries hold addresses too: none of them leaves this
-module.
+the region that was really tried. They are joined by the decision id. Entries hold addresses too: none of them leaves
+this module.
 
 SPEC: envoy.service.accesslog.v3, envoy.data.accesslog.v3.
 """

@@ -192,8 +192,8 @@ def _parse_token(value: bytes) -> str:
 def _verified_claims(request: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 - an unstubbed protobuf message
     """Give the claims of the token that jwt_authn verified, or None where there were no credentials at all.
 
-    Credentials that were presented and not verified (another scheme, another spelling of it) give no claims, which binds
-    to no tenant: they are not the same as none.
+    Credentials that were presented and not verified (another scheme, another spelling of it) give no claims, which
+    binds to no tenant: they are not the same as none.
 
     ENVOY: looking a missing key up in a protobuf map creates it, hence the `in`.
     """
