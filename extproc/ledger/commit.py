@@ -179,13 +179,18 @@ class Ledger:
         return digest
 
     async def commit(self, entry: bytes, *, reserved: bool = False) -> int:
-        """Record an entry and give its index, once it is as durable as the mode promises.
+        """Record an entry and give its index, once it is as durable as the mode promises. See :meth:`submit`."""
+        return await self.submit(entry, reserved=reserved)
+
+    def submit(self, entry: bytes, *, reserved: bool = False) -> asyncio.Future[int]:
+        """Hand an entry over; the future gives its index once it is as durable as the mode promises.
 
         `reserved` entries are never refused for want of room: a legal order must not wait behind the traffic that it
         is to stop. Callers bound their number.
 
         Raises LedgerPoisonedError, LedgerOverflowError (and the loss is recorded as a Gap), LedgerClosedError and
-        EntryTooLargeError: in each case the entry counts as not recorded, and nothing may be released on it.
+        EntryTooLargeError, at once or by the future: in each case the entry counts as not recorded, and nothing may be
+        released on it.
         """
         if len(entry) > LARGEST_ENTRY:
             raise EntryTooLargeError(f"an entry holds at most {LARGEST_ENTRY} bytes, this one has {len(entry)}")
@@ -204,7 +209,7 @@ class Ledger:
             if self._idle:
                 self._idle = False
                 self._condition.notify()
-        return await future
+        return future
 
     async def close(self) -> None:
         """Record what waits and a Close, publish it all durably, and let go of the log.

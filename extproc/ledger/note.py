@@ -6,6 +6,7 @@ Owns the format, strictly: what parses formats back to the same bytes. Where key
 SPEC: https://c2sp.org/signed-note
 """
 
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ _SIGNATURE_BYTES: Final = 64
 _LONGEST: Final = 1_000_000
 """Longest note that is read at all; the limit of the reference implementation."""
 _DASH: Final = "— "  # SPEC: em dash (U+2014), space
+_CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f]")
 
 Sign: TypeAlias = Callable[[bytes], bytes]
 """Gives the 64 bytes of an Ed25519 signature over a message."""
@@ -169,7 +171,7 @@ def _check_text(text: str) -> None:
     """Refuse what is no note's text. SPEC: ends in a newline; no other control characters of ASCII."""
     if not text.endswith("\n"):
         raise MalformedError("note: the text does not end in a newline")
-    if any(character < " " and character != "\n" for character in text):
+    if _CONTROL.search(text):
         raise MalformedError("note: the text holds a control character")
 
 

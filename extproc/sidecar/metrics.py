@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from extproc.core.delivery import Finding
 from extproc.core.health import HealthState
+from extproc.core.reasons import Refusal
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steering
 
@@ -76,6 +77,14 @@ class Metrics:
             ["region"],
             registry=self.registry,
         )
+        # Looked up once: a label is as dear as the whole geolocation of a request.
+        self._steered = self._decisions.labels("steered", "")
+        self._refused = {refusal: self._decisions.labels("refused", refusal.value) for refusal in Refusal}
+        self.geo_unreadable = Gauge(
+            "situs_geo_unreadable_records",
+            "Lookups whose record in the geolocation database could not be read. Anything but 0 is a damaged database.",
+            registry=self.registry,
+        )
         for finding in Finding:
             self._deliveries.labels(finding.value)
         for result in ("taken", "refused"):
@@ -84,9 +93,9 @@ class Metrics:
     def decided(self, steering: Steering) -> None:
         """Count a released decision."""
         if isinstance(steering, Deny):
-            self._decisions.labels("refused", steering.refusal.value).inc()
+            self._refused[steering.refusal].inc()
         else:
-            self._decisions.labels("steered", "").inc()
+            self._steered.inc()
 
     def seen(self, snapshot: Snapshot, now_s: float) -> None:
         """Export the health that decisions see at `now_s`."""

@@ -26,7 +26,7 @@ class Recorder:
         self._program = program
         self._clock = clock
         self._sequence = 0
-        self._background: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Future[int]] = set()
         self.failed = asyncio.Event()
         self.failure: LedgerError | None = None
 
@@ -65,20 +65,28 @@ class Recorder:
 
     def deliver(self, delivery: Delivery) -> None:
         """Record a delivery in the background: nobody waits for it, and :meth:`settle` sees that it gets there."""
-        task = asyncio.create_task(self._deliver(delivery_to_entry(delivery, at_s=self._clock())))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        try:
+            future = self._ledger.submit(delivery_to_entry(delivery, at_s=self._clock()))
+        except LedgerError as error:
+            self._lost(error)
+            return
+        self._background.add(future)
+        future.add_done_callback(self._recorded)
 
     async def settle(self) -> None:
         """Return when everything that was handed over is recorded or has failed."""
         while self._background:
             await asyncio.wait(set(self._background))
 
-    async def _deliver(self, entry: bytes) -> None:
-        try:
-            await self._commit(entry)
-        except LedgerError as error:
-            _log.error("a delivery could not be recorded", error=str(error))
+    def _recorded(self, future: asyncio.Future[int]) -> None:
+        self._background.discard(future)
+        error = future.exception()
+        if isinstance(error, LedgerError):
+            self._lost(error)
+
+    def _lost(self, error: LedgerError) -> None:
+        self._note(error)
+        _log.error("a delivery could not be recorded", error=str(error))
 
     async def _commit(self, entry: bytes, *, reserved: bool = False) -> None:
         try:

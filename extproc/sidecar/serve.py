@@ -187,6 +187,8 @@ class Sidecar:
             self.metrics.awaited.set(len(self.deliveries))
             self.metrics.forgotten.set(self.deliveries.forgotten)
             self.metrics.stale.set(self._stale)
+            database = self.live.configuration.database
+            self.metrics.geo_unreadable.set(0 if database is None else database.unreadable)
             self.metrics.seen(self.live.current.snapshot, self._clock())
 
     async def _reload(self, changed: frozenset[Path]) -> bool:

@@ -6,12 +6,14 @@ import resource
 import subprocess
 import time
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2
 from support.messages import processing_request
 from support.sidecar import Sidecar
 
 from extproc.demo.process import python
-from extproc.names import ROUTE_HEADER
+from extproc.names import EXT_PROC_SERVICE, ROUTE_HEADER
 
 pytestmark = pytest.mark.slow
 
@@ -158,6 +160,46 @@ async def test_when_the_log_cannot_be_written_nothing_is_released_and_the_proces
     process = sidecar.child._process
     assert process is not None
     assert await asyncio.to_thread(process.wait, 15) == 74
+
+
+async def test_the_health_service_says_serving(sidecar: Sidecar) -> None:
+    async with grpc.aio.insecure_channel(sidecar.setup.socket) as channel:
+        check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/grpc.health.v1.Health/Check")
+        for service in ("", EXT_PROC_SERVICE):
+            question = health_pb2.HealthCheckRequest(service=service).SerializeToString()
+            answer = health_pb2.HealthCheckResponse.FromString(await check(question))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_it_drains_under_load_without_losing_an_answer(sidecar: Sidecar) -> None:
+    """Every request is either answered or told that nobody is there, and every answer is in the log."""
+    answered: list[str] = []
+    other: list[grpc.StatusCode] = []
+
+    async def ask() -> None:
+        try:
+            response = await sidecar.process(_GERMAN)
+        except grpc.aio.AioRpcError as error:
+            other.append(error.code())
+        else:
+            answered.append(response.dynamic_metadata["situs"]["decision"])
+
+    async def stop() -> int | None:
+        await sidecar.until(lambda: len(answered) >= 200)
+        return await asyncio.to_thread(sidecar.child.stop)
+
+    async with asyncio.TaskGroup() as group:
+        stopped = group.create_task(stop())
+        for _ in range(600):
+            group.create_task(ask())
+            await asyncio.sleep(0.001)
+    assert stopped.result() == 0
+    assert len(answered) + len(other) == 600
+    assert set(other) <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+    command = [str(part) for part in python("extproc", "audit", "show", sidecar.setup.log, "--json")]
+    shown = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
+    records = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert set(answered) <= {record["decision"]["id"] for record in records if record["kind"] == "decision"}
 
 
 async def test_it_drains_and_its_log_verifies(sidecar: Sidecar) -> None:
