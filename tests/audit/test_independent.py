@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from ledger.world import IDENTITY, KEY, config, decision, small_log, write_log
+from support.needs import missing
 
 from extproc.ledger.entries import decision_to_entry
 from extproc.ledger.note import format_vkey
@@ -18,10 +19,7 @@ _README = Path(__file__).parents[2] / "extproc" / "ledger" / "README.md"
 def _program(name: str, *elsewhere: str) -> str:
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *elsewhere]))
     if found is None:
-        missing = f"{name} is not installed here"
-        if os.environ.get("SITUS_TESTS_MUST_NOT_SKIP") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        missing(f"{name} is not installed here")
     return found
 
 

@@ -7,10 +7,14 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
+from extproc.audit.replay import replay
+from extproc.audit.show import read_records
 from extproc.core.ids import RegionId
 from extproc.demo.places import ADDRESSES
 from extproc.demo.visits import VISITS, Visit, Visitor
 from extproc.demo.world import World
+from extproc.ledger.entries import decision_from_entry
+from extproc.policy.load import load_policy
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -161,6 +165,24 @@ async def test_a_version_that_is_not_approved_is_refused(world: World, visitor: 
             answer = await client.post(path, headers=headers, content=visitor.body(0))
             assert answer.status_code == status
     assert len(list(world.received())) == 1
+
+
+async def test_every_record_replays_to_the_same_decision(world: World, visitor: Visitor) -> None:
+    for index, visit in enumerate(VISITS):
+        await visitor.send(visit, index)
+    await world.stop()
+    policy = load_policy(world.folder.policy)
+    replayed = 0
+    for record in read_records(world.folder.log, kinds=frozenset({"decision"})):
+        recorded = decision_from_entry(record.entry)
+        again = replay(recorded, policy.tables, ())
+        assert (again.steering, again.verdict, again.transfers) == (
+            recorded.steering,
+            recorded.verdict,
+            recorded.transfers,
+        )
+        replayed += 1
+    assert replayed == len(VISITS) - 1  # the forged token met Envoy only
 
 
 async def test_a_forged_address_does_not_count(world: World) -> None:
