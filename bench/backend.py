@@ -29,6 +29,10 @@ _END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
+HOSTS: Final = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
+"""One address for each region, because a cell is in one region only."""
+
+
 class _Answering(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport
@@ -53,7 +57,7 @@ async def _serve(port: int) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    async with await loop.create_server(_Answering, "127.0.0.1", port):
+    async with await loop.create_server(_Answering, HOSTS, port):
         await stop.wait()
 
 

@@ -22,6 +22,7 @@ from typing import Final, TypeAlias
 
 from ruamel.yaml import YAML
 
+from bench.backend import HOSTS
 from bench.envoys import read_hops_us, write_envoy
 from bench.load import CONNECTIONS, MOST, Report, percentile
 from bench.meter import cpu_s, machine_busy_s, peak_rss_mib
@@ -273,7 +274,8 @@ class _Yard:
             "listener": {"address": "127.0.0.1", "port": free_port()},
             "sidecar": {"unix": str(self._sockets / "any.sock")},
             "regions": {
-                str(region.id): {"endpoints": [f"127.0.0.1:{self._backend_port}"]} for region in policy.tables.regions
+                str(region.id): {"endpoints": [f"{host}:{self._backend_port}"]}
+                for region, host in zip(policy.tables.regions, HOSTS, strict=True)
             },
             "jwt": {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks_file": str(jwks)},
         }

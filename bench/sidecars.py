@@ -88,7 +88,7 @@ async def _hop(args: argparse.Namespace, stack: AsyncExitStack) -> Hop:
     live = Live(configuration)
     board = HealthBoard(live, time.time)
     probes = asyncio.create_task(
-        probe_forever({region: str(entry.endpoints[0]) for region, entry in mesh.regions.items()}, board.probed)
+        probe_forever({region: [str(entry.endpoints[0])] for region, entry in mesh.regions.items()}, board.probed)
     )
     stack.callback(probes.cancel)
     recorder: Recorder = NoRecords()

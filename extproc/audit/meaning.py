@@ -145,7 +145,8 @@ class LogMeaning:
                 lost = entry.gap.entries
                 self._find(Category.INCOMPLETE, index, f"{lost} entries were not recorded: {entry.gap.reason}")
             case "recovered":
-                message = f"the process ended without a Close; {entry.recovered.cut} torn bytes were cut"
+                cut = entry.recovered.cut
+                message = f"the process ended without a Close, which the next start wrote; {cut} torn bytes were cut"
                 self._find(Category.NOTE, index, message)
             case "close":
                 self.closed = True

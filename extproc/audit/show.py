@@ -9,7 +9,7 @@ from extproc.core.ids import DecisionId
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.checkpoint import parse_checkpoint
 from extproc.ledger.entries import Json, entry_to_json, kind_of, parse_entry
-from extproc.ledger.ids import id_to_bytes
+from extproc.ledger.ids import id_from_bytes, id_to_bytes
 from extproc.ledger.log import LOG, WAL
 from extproc.ledger.note import parse_note
 from extproc.ledger.publish import CHECKPOINT
@@ -29,6 +29,12 @@ class Record:
     def kind(self) -> str:
         """The kind by its name in the schema."""
         return kind_of(self.entry)
+
+    @property
+    def decision(self) -> str | None:
+        """The decision that the record is or is about."""
+        raw = self.entry.decision.id or self.entry.delivery.decision
+        return str(id_from_bytes(raw)) if raw else None
 
     def to_json(self) -> Json:
         """Project the record into one JSON object."""

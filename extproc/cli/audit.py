@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections import deque
@@ -22,12 +23,15 @@ from extproc.audit.verify import verify
 from extproc.core.ids import DecisionId
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.errors import LedgerError
+from extproc.names import DECISION_HEADER
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 _KINDS: Final = tuple(field.name for field in pb.Entry.DESCRIPTOR.oneofs_by_name["kind"].fields)
 _SHOWN: Final = 50
+_PIPE_WIDTH: Final = 240
+_DECISION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Most findings that are printed of one category; --json gives them all."""
 _COLOURS: Final = {
     Category.INTEGRITY: "bold red",
@@ -132,10 +136,10 @@ def run_verify(args: argparse.Namespace) -> int:
         ) as bar:
             task = bar.add_task("verifying", total=None)
             result = verify(args.directory, trust, progress=lambda entries: bar.advance(task, entries))
+    except FileNotFoundError as error:
+        return _usage("verify", f"{error.filename} does not exist. Mend: check the path", quiet=args.quiet)
     except (LedgerError, OSError) as error:
-        if not args.quiet:
-            errors.print(Text(f"situs audit verify: {error}"), soft_wrap=True)
-        return EXIT_USAGE
+        return _usage("verify", str(error), quiet=args.quiet)
     if args.json:
         sys.stdout.write(json.dumps(_to_json(result)) + "\n")
     elif not args.quiet:
@@ -146,6 +150,10 @@ def run_verify(args: argparse.Namespace) -> int:
 def run_show(args: argparse.Namespace) -> int:
     """Run `situs audit show`."""
     decision = None if args.decision is None else DecisionId(args.decision)
+    if decision is not None and not _DECISION.fullmatch(decision):
+        return _usage(
+            "show", f"{decision} is no decision id. Mend: give the UUID that an answer bears in {DECISION_HEADER}"
+        )
     try:
         records: Iterable[Record] = read_records(args.directory, kinds=frozenset(args.kind), decision=decision)
         if args.last is not None:
@@ -156,19 +164,28 @@ def run_show(args: argparse.Namespace) -> int:
         else:
             _print_records(records)
     except (LedgerError, OSError, ValueError) as error:
-        Console(stderr=True).print(Text(f"situs audit show: {error}"), soft_wrap=True)
-        return EXIT_USAGE
+        return _usage("show", str(error))
     return EXIT_VERIFIED
+
+
+def _usage(command: str, message: str, *, quiet: bool = False) -> int:
+    if not quiet:
+        Console(stderr=True).print(Text(f"situs audit {command}: {message}"), soft_wrap=True)
+    return EXIT_USAGE
 
 
 def _print_records(records: Iterable[Record]) -> None:
     table = Table(box=None, pad_edge=False)
-    for column in ("time (UTC)", "log", "entry", "kind", "what"):
+    for column in ("time (UTC)", "log", "entry", "kind", "decision", "what"):
         table.add_column(column, overflow="fold", justify="right" if column == "entry" else "left")
     for record in records:
         at = datetime.fromtimestamp(record.entry.at_s, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        table.add_row(at, Text(record.log), f"{record.index:,}", record.kind, Text(record.summary()))
-    Console().print(table)
+        table.add_row(
+            at, Text(record.log), f"{record.index:,}", record.kind, record.decision or "", Text(record.summary())
+        )
+    # A file or a pipe has no width of its own, and a table that is cut there cannot be searched.
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    console.print(table)
 
 
 def _print(result: Verification, took_s: float) -> None:
@@ -177,13 +194,18 @@ def _print(result: Verification, took_s: float) -> None:
         console.print(Text(log.origin or log.directory, style="bold"), soft_wrap=True)
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(log.kinds.items()))
         console.print(Text(f"  {log.size:,} entries ({kinds})"), soft_wrap=True)
-        console.print(Text(f"  root {log.root.hex()}, signed by key {', '.join(log.signed_by) or 'none trusted'}"))
+        console.print(
+            Text(f"  root {log.root.hex()}, signed by key {', '.join(log.signed_by) or 'none trusted'}"), soft_wrap=True
+        )
         console.print(
             Text(f"  {log.tiles:,} tiles and {log.frames:,} batches compared, {'closed' if log.closed else 'open'}")
         )
     if result.deliveries or result.undelivered:
         found = ", ".join(f"{count:,} {finding}" for finding, count in sorted(result.deliveries.items()))
-        console.print(Text(f"deliveries: {found or 'none'}; {result.undelivered:,} decisions without one"))
+        console.print(
+            Text(f"deliveries: {found or 'none'}; {result.undelivered:,} decisions of which Envoy reported nothing"),
+            soft_wrap=True,
+        )
     for category in Category:
         findings = [finding for finding in result.findings if finding.category is category]
         for finding in findings[:_SHOWN]:

@@ -39,7 +39,7 @@ _EPILOG = dedent(
 def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command and what it can do."""
     parser = commands.add_parser("mesh", help="attach the sidecar to Envoy", description="Attach the sidecar to Envoy.")
-    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     render = actions.add_parser(
         "render",
         help="write the configuration of an Envoy that cannot leak",

@@ -24,8 +24,8 @@ _EPILOG = dedent(
     takes it within a second and records it. No sidecar need be running, and Envoy needs no new configuration.
 
     examples:
-      situs suspend me-dxb --overrides overrides.yaml --reason "injunction 4 O 12/26" --until 2027-01-01 \\
-          --approved-by "A. Counsel" --approved-by "B. Officer"
+      situs suspend me-dxb --overrides overrides.yaml --policy policy.yaml --reason "injunction 4 O 12/26" \\
+          --until 2027-01-01 --approved-by "A. Counsel" --approved-by "B. Officer"
       situs resume me-dxb --overrides overrides.yaml
 
     exit codes: 0 done, 1 wrong usage, 78 the override file cannot be used
@@ -106,24 +106,35 @@ def _suspend(args: argparse.Namespace) -> int:
         )
         return (*before, order)
 
-    return _change(args, add, f"{args.region} is suspended until {args.until}")
+    checked = "" if args.policy is not None else " (not checked against a policy: see --policy)"
+    return _change(args, add, lambda: f"{args.region} is suspended until {args.until}{checked}")
 
 
 def _resume(args: argparse.Namespace) -> int:
+    removed: list[str] = []
+
     def remove(before: tuple[Suspension, ...]) -> tuple[Suspension, ...]:
+        removed.extend(order.id for order in before if order.region == args.region)
         return tuple(order for order in before if order.region != args.region)
 
-    return _change(args, remove, f"{args.region} has no suspension in {args.overrides}")
+    code = _change(args, remove, lambda: f"{args.region} is resumed: removed {', '.join(removed)}")
+    if code == OK and not removed:
+        return refuse(f"{args.overrides} holds no suspension of {args.region}. Mend: check the name", USAGE)
+    return code
 
 
 def _change(
     args: argparse.Namespace,
     change: Callable[[tuple[Suspension, ...]], tuple[Suspension, ...]],
-    said: str,
+    say: Callable[[], str],
 ) -> int:
     from extproc.policy.override_file import change_overrides
     from extproc.strict_yaml import DocumentError
 
+    if not args.overrides.exists():
+        return refuse(
+            f"{args.overrides} does not exist. Mend: name the file that was given to `situs serve --overrides`"
+        )
     try:
         orders = change_overrides(args.overrides, change)
     except (DocumentError, OSError) as error:
@@ -134,5 +145,5 @@ def _change(
         ]
         print(json.dumps(rows, indent=2))
     else:
-        print(f"{said}; {len(orders)} order(s) in {args.overrides}")
+        print(say())
     return OK

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -60,10 +61,13 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _summary(compiled: "CompiledPolicy") -> dict[str, str | int | list[str]]:
-    tables = compiled.tables
+    tables, identity = compiled.tables, compiled.document.identity
+    today = datetime.now(UTC).date()
     return {
         "policy": tables.id,
         "version": tables.version,
+        "in force": f"from {identity.as_of}{' (NOT YET: refused until then)' if identity.as_of > today else ''}",
+        "review by": f"{identity.review_by}{' (OVERDUE)' if identity.review_by < today else ''}",
         "revision": tables.revision,
         "regions": [region.id for region in tables.regions],
         "classes": sorted(tables.classes),

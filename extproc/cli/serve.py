@@ -22,7 +22,7 @@ _EPILOG = dedent(
 
     example:
       situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --overrides overrides.yaml \\
-          --log /var/lib/situs --key /etc/situs/log.key --listen unix:/run/situs.sock --admin 127.0.0.1:9902
+          --log /var/lib/situs --key /etc/situs/log.key --admin 127.0.0.1:9902
 
     exit codes: 0 stopped by SIGTERM or SIGINT, 1 wrong usage, 70 a fault of the program (start anew),
     74 the log cannot be written (start anew), 78 a configuration that cannot be used
@@ -57,9 +57,8 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     )
     parser.add_argument(
         "--listen",
-        default="unix:/run/situs/situs.sock",
         metavar="ADDRESS",
-        help="unix:/path or host:port for Envoy (default: %(default)s)",
+        help="unix:/path or host:port for Envoy (default: the mesh file's `sidecar`, else unix:/run/situs/situs.sock)",
     )
     parser.add_argument(
         "--admin", metavar="HOST:PORT", help="serve /metrics, /readyz and /livez there (default: nowhere)"
@@ -108,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         return refuse(error, CONFIGURATION)
     settings = Settings(
         files=files,
-        listen=args.listen,
+        listen=args.listen or _listen(mesh),
         log=args.log,
         identity=LogIdentity(
             org=args.org, env=args.env, region=configuration.tables.ingress_region, node=args.node, worker="0"
@@ -131,9 +130,17 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
-def _endpoints(mesh: "Mesh | None") -> "dict[RegionId, str]":
-    """Give the first endpoint of each region: a cell answers for its region."""
+def _listen(mesh: "Mesh | None") -> str:
+    """Give where Envoy will look for this sidecar."""
+    from extproc.mesh.section import UnixSocket
+
+    if mesh is None:
+        return "unix:/run/situs/situs.sock"
+    return f"unix:{mesh.sidecar.unix}" if isinstance(mesh.sidecar, UnixSocket) else str(mesh.sidecar)
+
+
+def _endpoints(mesh: "Mesh | None") -> "dict[RegionId, list[str]]":
+    """Give every cell of each region, as `host:port`."""
     if mesh is None:
         return {}
-    first = {region: entry.endpoints[0] for region, entry in mesh.regions.items()}
-    return {region: f"{endpoint.address}:{endpoint.port}" for region, endpoint in first.items()}
+    return {region: [str(endpoint) for endpoint in entry.endpoints] for region, entry in mesh.regions.items()}

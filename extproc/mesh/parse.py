@@ -162,8 +162,17 @@ def _regions(known: Collection[RegionId]) -> Reader[dict[RegionId, Endpoints]]:
         hint = f"did you mean '{guess}'? " if guess else ""
         raise UnfitError(f"the policy has no region '{written}'", f"{hint}its regions are {', '.join(known)}")
 
-    def read_entry(_region: RegionId, value: Value) -> Endpoints:
-        return table_of(_endpoints)(value)
+    owners: dict[TcpAddress, RegionId] = {}
+
+    def read_entry(region: RegionId, value: Value) -> Endpoints:
+        entry = table_of(_endpoints)(value)
+        for endpoint in entry.endpoints:
+            if (owner := owners.setdefault(endpoint, region)) != region:
+                value.complain(
+                    f"{endpoint} is an endpoint of '{owner}' and of '{region}'",
+                    "a cell is in one region: name it there only",
+                )
+        return entry
 
     def read(value: Value) -> dict[RegionId, Endpoints]:
         if value.kind is Kind.TABLE:

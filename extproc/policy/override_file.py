@@ -44,7 +44,7 @@ def change_overrides(
 ) -> tuple[Suspension, ...]:
     """Replace the file's orders by what `change` makes of them, atomically and durably; give the new ones.
 
-    Two changes at once wait for each other. A file that is not there counts as empty.
+    Two changes at once wait for each other. A file that is not there counts as empty and is made.
     Raises DocumentError when the file is faulty and OSError when it cannot be written; it then stays as it was.
     """
     with _locked(path):

@@ -29,7 +29,10 @@ class AdminServer:
         host, _, port = listen.rpartition(":")
         self._registry = registry
         self._why_not_ready = why_not_ready
-        self._server = make_server(host, int(port), self._answer, server_class=_Server, handler_class=_QuietHandler)
+        try:
+            self._server = make_server(host, int(port), self._answer, server_class=_Server, handler_class=_QuietHandler)
+        except (OSError, ValueError) as error:
+            raise OSError(f"--admin {listen} cannot be served: {error}. Mend: choose a free host:port") from error
         self.address = f"{host}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, name="situs-admin", daemon=True)
         self._thread.start()

@@ -100,6 +100,34 @@ def load_configuration(files: Files, *, before: Configuration | None = None) -> 
     )
 
 
+def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:
+    """Refuse a configuration that an Envoy which was rendered for `rendered` cannot carry out.
+
+    Who may use what is the sidecar's answer and may change at any time. The edge, the clusters and the headers that are
+    sent to the sidecar are Envoy's configuration: a plan that Envoy has not would be refused by it, and an edge that
+    differs would place clients wrongly. Raises ConfigurationError.
+    """
+    reasons: list[str] = []
+    clusters = {region.cluster for region in rendered.tables.regions}
+    if new := [region.id for region in loaded.tables.regions if region.cluster not in clusters]:
+        reasons.append(f"it has new regions or clusters ({', '.join(new)})")
+    if loaded.tables.plan_length > rendered.tables.plan_length:
+        reasons.append("its plans are longer")
+    if loaded.reading.trusted_hops != rendered.reading.trusted_hops:
+        reasons.append("it declares another edge")
+    if headers := sorted(set(loaded.reading.headers) - set(rendered.reading.headers)):
+        reasons.append(f"it reads other headers ({', '.join(headers)})")
+    if bool(loaded.reading.tenant_by_claim or loaded.reading.residency_claim) > bool(
+        rendered.reading.tenant_by_claim or rendered.reading.residency_claim
+    ):
+        reasons.append("it reads verified claims")
+    if reasons:
+        raise ConfigurationError(
+            f"the changed policy needs another Envoy configuration: {'; '.join(reasons)}. "
+            "Mend: render Envoy's configuration anew, restart Envoy with it and then this sidecar"
+        )
+
+
 def _load_database(path: Path, before: Configuration | None) -> GeoDatabase:
     """Load the database, or keep the loaded one with its warm cache when the file holds the same bytes."""
     known = None if before is None else before.database

@@ -8,7 +8,7 @@ import asyncio
 import gc
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +31,7 @@ from extproc.sidecar.configuration import (
     Configuration,
     ConfigurationError,
     Files,
+    check_same_envoy,
     load_configuration,
 )
 from extproc.sidecar.deliveries import Deliveries
@@ -60,7 +61,7 @@ class BrokenSidecarError(Exception):
 class Settings:
     """What `situs serve` is told.
 
-    `endpoints` are the cells to probe, as `host:port` by region; empty for none. `seen` are the files as they were
+    `endpoints` are the cells to probe, as `host:port`s by region; empty for none. `seen` are the files as they were
     before the configuration was loaded from them. `drain_s` bounds how long requests in flight are finished after
     SIGTERM.
     """
@@ -71,7 +72,7 @@ class Settings:
     identity: LogIdentity
     key: SigningKey
     durability: Durability
-    endpoints: Mapping[RegionId, str]
+    endpoints: Mapping[RegionId, Sequence[str]]
     seen: Mapping[Path, Signature]
     admin: str | None = None
     drain_s: float = 5.0
@@ -109,6 +110,7 @@ class Sidecar:
         self._clock: Callable[[], float] = time.time
         self.metrics = Metrics()
         self.live = Live(configuration)
+        self._rendered = configuration
         self.board = HealthBoard(self.live, self._clock)
         self.deliveries = Deliveries(clock=time.monotonic, deliver=self._deliver, tried=self.board.attempted)
         self.recorder: Recorder
@@ -199,6 +201,7 @@ class Sidecar:
         before = self.live.configuration
         try:
             loaded = await asyncio.to_thread(partial(load_configuration, self._settings.files, before=before))
+            check_same_envoy(self._rendered, loaded)
         except BAD_CONFIGURATION as error:
             self.metrics.reloads.labels("refused").inc()
             _log.error(
@@ -208,6 +211,8 @@ class Sidecar:
             )
             self._stale = True
             return True
+        if self._stale:
+            _log.info("the files can be used again")
         self._stale = False
         if loaded.revision == before.revision:
             return True
@@ -268,8 +273,12 @@ class Sidecar:
         reasons = []
         if not self._serving:
             reasons.append("not serving: starting or draining")
+        elif not self.wire.claim.is_there():
+            reasons.append(f"the socket {self.wire.address} is gone: Envoy cannot connect anew")
         if self.recorder.failed.is_set():
             reasons.append(f"the log cannot be written: {self.recorder.failure}")
+        if self.live.configuration.tables.epoch_at(self._clock()) is None:
+            reasons.append("the policy is not in force at this time: its as_of is in the future")
         return reasons
 
     def _ended(self, task: "asyncio.Future[None]") -> None:

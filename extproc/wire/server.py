@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from extproc.names import ACCESS_LOG_SERVICE, EXT_PROC_SERVICE
+from extproc.wire.socket import UNIX, SocketClaim
 
 _EMPTY: Final = b""
 _OPTIONS: Final = (
@@ -36,6 +37,7 @@ class WireServer:
     """A started server. `address` is where it listens, with the real port."""
 
     address: str
+    claim: SocketClaim
     _server: grpc.aio.Server
     _health: HealthServicer
 
@@ -45,6 +47,7 @@ class WireServer:
 
         Raises OSError where the address cannot be bound.
         """
+        claim = SocketClaim(listen)
         server = grpc.aio.server(options=_OPTIONS)
         health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
@@ -52,10 +55,12 @@ class WireServer:
         try:
             port = server.add_insecure_port(listen)
         except RuntimeError as error:
-            raise OSError(f"cannot listen on {listen}: {error}") from error
+            claim.release()
+            raise OSError(f"cannot listen on {listen}. Mend: choose a free address of this host") from error
         await server.start()
-        address = listen if listen.startswith("unix:") else f"{listen.rpartition(':')[0]}:{port}"
-        started = cls(address=address, _server=server, _health=health)
+        claim.open_to_group()
+        address = listen if listen.startswith(UNIX) else f"{listen.rpartition(':')[0]}:{port}"
+        started = cls(address=address, claim=claim, _server=server, _health=health)
         await started.say(serving=True)
         return started
 
@@ -69,6 +74,7 @@ class WireServer:
         """Say NOT_SERVING, take no new requests, and finish those in flight within `grace_s` seconds."""
         await self._health.enter_graceful_shutdown()
         await self._server.stop(grace_s)
+        self.claim.release()
 
 
 def _ext_proc(process: Process) -> grpc.GenericRpcHandler:

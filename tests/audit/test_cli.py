@@ -31,7 +31,7 @@ def test_verify_says_what_it_checked(log: Path, tmp_path: Path, capsys: pytest.C
     assert _situs("verify", log, "--key", key) == 0
     out = capsys.readouterr().out
     assert "RESULT VERIFIED  (8 entries" in out
-    assert "1 matched; 3 decisions without one" in out
+    assert "1 matched; 3 decisions of which Envoy reported nothing" in out
     assert _situs("verify", log, "--key", key, "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["result"], result["findings"], result["logs"][0]["size"]) == ("verified", [], 8)

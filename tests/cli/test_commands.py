@@ -8,6 +8,7 @@ import pytest
 
 from extproc.cli.main import main
 
+_NO_ORDERS = "apiVersion: situs/v1\noverrides: []\n"
 _APPROVED = ["--approved-by", "A. Counsel", "--approved-by", "B. Officer"]
 
 
@@ -67,17 +68,43 @@ def test_a_bad_policy_is_78_with_every_place(policy: Path, capsys: pytest.Captur
     assert said.count("Mend:") == 2
 
 
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    path = tmp_path / "overrides.yaml"
+    path.write_text(_NO_ORDERS)
+    return path
+
+
 def _suspend(path: Path, *more: str) -> int:
     return main(["suspend", "me-dxb", "--overrides", str(path), "--reason", "injunction", *more])
 
 
-def test_a_suspension_and_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "overrides.yaml"
-    assert _suspend(path, "--until", "2099-01-01", *_APPROVED, "--json") == 0
+def test_a_suspension_and_its_end(orders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _suspend(orders, "--until", "2099-01-01", *_APPROVED, "--json") == 0
     (order,) = json.loads(capsys.readouterr().out)
     assert (order["region"], order["reason"]) == ("me-dxb", "injunction")
-    assert main(["resume", "me-dxb", "--overrides", str(path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+    assert main(["resume", "me-dxb", "--overrides", str(orders)]) == 0
+    assert order["id"] in capsys.readouterr().out
+    assert main(["resume", "me-dxb", "--overrides", str(orders)]) == 1
+    assert "holds no suspension of me-dxb" in capsys.readouterr().err
+
+
+def test_a_mistyped_override_file_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "nowhere.yaml"
+    assert _suspend(path, "--until", "2099-01-01", *_APPROVED) == 78
+    assert main(["resume", "me-dxb", "--overrides", str(path)]) == 78
+    assert capsys.readouterr().err.count("does not exist") == 2
+    assert not path.exists()
+
+
+def test_a_policy_that_is_not_in_force_or_overdue_says_so(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = policy.read_text()
+    policy.write_text(text.replace("as_of: 2026-11-21", "as_of: 2098-11-21").replace("2027-02-21", "2099-02-21"))
+    assert main(["policy", "check", str(policy)]) == 0
+    assert "NOT YET" in capsys.readouterr().out
+    policy.write_text(text.replace("as_of: 2026-11-21", "as_of: 2020-11-21").replace("2027-02-21", "2021-02-21"))
+    assert main(["policy", "check", str(policy)]) == 0
+    assert "OVERDUE" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -92,19 +119,17 @@ def test_a_suspension_and_its_end(tmp_path: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_an_incomplete_order_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str
+    orders: Path, capsys: pytest.CaptureFixture[str], more: list[str], said: str
 ) -> None:
-    path = tmp_path / "overrides.yaml"
-    assert _suspend(path, *more) == 1
+    assert _suspend(orders, *more) == 1
     assert said in capsys.readouterr().err
-    assert not path.exists()
+    assert orders.read_text() == _NO_ORDERS
 
 
 def test_with_a_policy_an_order_names_one_of_its_regions(
-    tmp_path: Path, policy: Path, capsys: pytest.CaptureFixture[str]
+    orders: Path, policy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "overrides.yaml"
-    assert main(["suspend", "eu-fro", "--overrides", str(path), "--policy", str(policy), "--reason", "x",
+    assert main(["suspend", "eu-fro", "--overrides", str(orders), "--policy", str(policy), "--reason", "x",
                  "--until", "2099-01-01", *_APPROVED]) == 1  # fmt: skip
     assert "eu-fra" in capsys.readouterr().err
-    assert not path.exists()
+    assert orders.read_text() == _NO_ORDERS

@@ -132,3 +132,9 @@ def test_regions_of_another_shape_are_refused(regions: str) -> None:
 def test_an_endpoint_without_a_host_is_refused() -> None:
     with pytest.raises(UnfitError):
         parse_endpoint(":9001")
+
+
+def test_an_endpoint_is_in_one_region() -> None:
+    said = refusal(SMALLEST.replace("127.0.0.1:9004", "127.0.0.1:9001"))
+    assert "127.0.0.1:9001 is an endpoint of 'r0' and of 'r1'" in said
+    assert "Mend:" in said

@@ -136,6 +136,48 @@ async def test_an_idle_connection_to_the_admin_endpoint_keeps_nobody_waiting(sid
     writer.close()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("  us-iad:", "  us-pdx: {country: US, models: {digits: {}}}\n  us-iad:"),
+        ("plan: {length: 2}", "plan: {length: 3}"),
+        ("edge: {trusted_hops: 1}", "edge: direct"),
+        ("x-data-class", "x-other-class"),
+    ],
+)
+async def test_a_policy_that_needs_another_envoy_is_not_taken(sidecar: Sidecar, before: str, after: str) -> None:
+    text = sidecar.setup.policy.read_text()
+    assert before in text
+    sidecar.setup.policy.write_text(text.replace(before, after).replace("rtt_ms: 8", "rtt_ms: 80"))
+
+    async def refused() -> bool:
+        return await sidecar.metric('situs_reloads_total{result="refused"}') == 1
+
+    await sidecar.until(refused)
+    assert await _route(sidecar) == "eu-fra>eu-ams"
+    assert "render Envoy's configuration anew" in sidecar.child.last_words()
+
+
+async def test_a_policy_that_is_not_in_force_is_a_reason_not_to_be_ready(sidecar: Sidecar) -> None:
+    text = sidecar.setup.policy.read_text()
+    sidecar.setup.policy.write_text(text.replace("as_of: 2026-11-21", "as_of: 2098-01-01").replace("2027-", "2099-"))
+
+    async def unready() -> bool:
+        return not await sidecar.ready()
+
+    await sidecar.until(unready)
+    assert await _refusal(sidecar, _GERMAN) == (503, "policy_not_in_force")
+
+
+async def test_a_second_sidecar_does_not_take_the_socket(sidecar: Sidecar) -> None:
+    code, said = sidecar.setup.refused("--log", str(sidecar.setup.root / "other"), "--admin", "127.0.0.1:0")
+    assert code == 78
+    assert "another sidecar" in said
+    assert await _route(sidecar) == "eu-fra>eu-ams"
+    (sidecar.setup.root / "s.sock").unlink()
+    assert not await sidecar.ready()
+
+
 async def test_no_decision_mixes_two_policies(sidecar: Sidecar) -> None:
     """Swap two policies under load; each decision must be wholly of the one or of the other."""
     first = sidecar.setup.policy.read_text()

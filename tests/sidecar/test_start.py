@@ -1,5 +1,7 @@
 """A sidecar that cannot be trusted to decide does not start, and says where and what to mend."""
 
+import socket
+
 import pytest
 from support.sidecar import Setup
 
@@ -64,6 +66,29 @@ def test_a_key_that_others_may_read_is_refused(setup: Setup) -> None:
     code, said = setup.refused()
     assert code == 78
     assert str(setup.key) in said
+
+
+@pytest.mark.parametrize(
+    ("listen", "said"),
+    [
+        ("unix:/nowhere/at/all/s.sock", "/nowhere/at/all does not exist"),
+        ("unix:s.sock", "absolute"),
+        ("s.sock", "unix:/path or host:port"),
+    ],
+)
+def test_an_address_that_is_none_is_refused_with_the_mend(setup: Setup, listen: str, said: str) -> None:
+    code, words = setup.refused("--listen", listen)
+    assert code == 78
+    assert said in words
+
+
+def test_an_admin_address_that_is_taken_is_refused(setup: Setup) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code, said = setup.refused("--admin", f"127.0.0.1:{taken.getsockname()[1]}")
+    assert code == 78
+    assert "--admin" in said
 
 
 def test_an_address_that_cannot_be_bound_is_refused(setup: Setup) -> None:

@@ -86,4 +86,5 @@ def territory(vocabulary: Vocabulary) -> Reader[Territory]:
 
 
 def _listed(known: set[N], what: str) -> str:
-    return f"the {what}s are {', '.join(sorted(known))}" if known else f"no {what} is declared"
+    plural = f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"the {plural} are {', '.join(sorted(known))}" if known else f"no {what} is declared"
