@@ -15,13 +15,14 @@ _EPILOG = dedent(
       situs demo                                     see it work, end to end, on this machine
       situs policy check policy.yaml                 list everything that is wrong with a policy
       situs mesh render --for envoy --policy policy.yaml --mesh mesh.yaml --output envoy.yaml
-      situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --log /var/lib/situs
-      situs suspend me-dxb --overrides overrides.yaml --reason "court order 12" --until 2027-01-01 \\
-          --approved-by "A. Counsel" --approved-by "B. Officer"
+      situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --overrides overrides.yaml \\
+          --log /var/lib/situs --key /etc/situs/log.key
+      situs suspend me-dxb --overrides overrides.yaml --policy policy.yaml --reason "court order 12" \\
+          --until 2027-01-01 --approved-by "A. Counsel" --approved-by "B. Officer"
       situs audit verify /var/lib/situs              what an auditor runs, offline
 
-    Exit codes, the same for all commands: 0 done, 1 wrong usage, 78 a configuration that cannot be used.
-    Commands that have more say so in their own --help.
+    Exit codes: 0 done, 1 wrong usage, 78 a configuration that cannot be used. Commands that have more say so in
+    their own --help.
     """
 )
 
