@@ -96,16 +96,6 @@ class WorkerLock:
         os.close(self._descriptor)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """A write-ahead log as it was read back: good up to `size`, to be continued in `segment` from `offset`."""
-
-    segment: Path
-    offset: int
-    cut: int
-    last_kind: str
-
-
 def start_log(  # noqa: PLR0913 - what a log needs, each by name
     root: Path,
     *,

@@ -6,6 +6,7 @@ at start refuses to start and a bad file at reload leaves the last good configur
 
 import hashlib
 import json
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -46,11 +47,11 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A loaded configuration. `suspensions` are the policy's own and those of the override file."""
+    """A loaded configuration. `overrides` are the orders of the override file."""
 
     compiled: CompiledPolicy
     database: GeoDatabase | None
-    suspensions: tuple[Suspension, ...]
+    overrides: tuple[Suspension, ...]
     revision: ConfigRevision
 
     @property
@@ -62,6 +63,11 @@ class Configuration:
     def reading(self) -> Reading:
         """What the policy reads of a request."""
         return self.compiled.reading
+
+    @property
+    def suspensions(self) -> tuple[Suspension, ...]:
+        """The orders of the policy itself and those of the override file."""
+        return (*self.compiled.suspensions, *self.overrides)
 
     @property
     def inert(self) -> tuple[Suspension, ...]:
@@ -78,25 +84,38 @@ class Configuration:
         return _NOT_CONFIGURED if self.database is None else signal_of(self.database.locate(address))
 
 
-def load_configuration(files: Files, *, before: Configuration | None = None) -> Configuration:
-    """Load all files, or those that differ from `before`.
+def load_configuration(
+    files: Files, *, before: Configuration | None = None, changed: Container[Path] = ()
+) -> Configuration:
+    """Load all files, or with `before` only those that `changed`, and keep the rest of it.
+
+    What did not change is not read again: a legal order must wait neither for the checks of a large geolocation
+    database nor for somebody to mend a policy that was refused.
 
     Raises DocumentError, GeoDatabaseError or ConfigurationError, each naming the file and the mend.
     """
-    compiled = load_policy(files.policy)
+    compiled = load_policy(files.policy) if before is None or files.policy in changed else before.compiled
     if compiled.reading.geoip and files.geo is None:
         raise ConfigurationError(
             f"{files.policy}: the policy reads the signal geoip, but no database is given. "
             "Mend: name one with --geo-db, or remove signals.geoip from the policy"
         )
-    overrides = load_overrides(files.overrides) if files.overrides is not None else ()
-    suspensions = (*compiled.suspensions, *overrides)
-    database = None if files.geo is None else _load_database(files.geo, before)
+    if files.overrides is None:
+        overrides: tuple[Suspension, ...] = ()
+    else:
+        overrides = (
+            load_overrides(files.overrides) if before is None or files.overrides in changed else before.overrides
+        )
+    if files.geo is None:
+        database = None
+    else:
+        database = _load_database(files.geo, before) if before is None or files.geo in changed else before.database
+    identity = None if database is None else database.identity
     return Configuration(
         compiled=compiled,
         database=database,
-        suspensions=suspensions,
-        revision=_revision(compiled.tables, suspensions, None if database is None else database.identity),
+        overrides=overrides,
+        revision=_revision(compiled.tables, (*compiled.suspensions, *overrides), identity),
     )
 
 

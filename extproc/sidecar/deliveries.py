@@ -70,9 +70,7 @@ class Deliveries:
 
         Of a refusal nothing should come but Envoy's word that it is over; anything else must be seen.
         """
-        if len(self._awaited) >= MOST_AWAITED:
-            self._give_up(*next(iter(self._awaited.items())))
-        self._awaited[decision.id] = _Awaited(since_s=self._clock(), intent=intent_of(decision), regions=regions)
+        self._await(decision.id, _Awaited(since_s=self._clock(), intent=intent_of(decision), regions=regions))
 
     def forget(self, decision: DecisionId) -> None:
         """Stop awaiting a decision that was not released."""
@@ -88,9 +86,7 @@ class Deliveries:
             return
         awaited = self._awaited.get(ended.decision)
         if awaited is None:
-            if len(self._awaited) >= MOST_AWAITED:
-                self._give_up(*next(iter(self._awaited.items())))
-            awaited = self._awaited[ended.decision] = _Awaited(since_s=self._clock())
+            awaited = self._await(ended.decision, _Awaited(since_s=self._clock()))
         if isinstance(ended, AttemptEnded):
             awaited.attempts.append(ended.attempt)
         else:
@@ -121,6 +117,13 @@ class Deliveries:
             elif awaited.attempts:
                 self._give_up(decision, awaited)
 
+    def _await(self, decision: DecisionId, awaited: _Awaited) -> _Awaited:
+        """Await one more, and give up the oldest where that would be too many."""
+        if len(self._awaited) >= MOST_AWAITED:
+            self._give_up(*next(iter(self._awaited.items())))
+        self._awaited[decision] = awaited
+        return awaited
+
     def _give_up(self, decision: DecisionId, awaited: _Awaited) -> None:
         """Stop waiting for Envoy's last word; attempts that were seen are recorded all the same."""
         if not awaited.attempts:
@@ -132,7 +135,6 @@ class Deliveries:
         ended = RequestEnded(
             decision=decision,
             attempts=len(awaited.attempts),
-            cluster=last.cluster,
             served=last.region if last.status else None,
             status=last.status,
             began_at_s=awaited.attempts[0].began_at_s,

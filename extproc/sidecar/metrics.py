@@ -85,8 +85,7 @@ class Metrics:
             "Lookups whose record in the geolocation database could not be read. Anything but 0 is a damaged database.",
             registry=self.registry,
         )
-        for finding in Finding:
-            self._deliveries.labels(finding.value)
+        self._found = {finding: self._deliveries.labels(finding.value) for finding in Finding}
         for result in ("taken", "refused"):
             self.reloads.labels(result)
 
@@ -104,6 +103,6 @@ class Metrics:
 
     def delivered(self, finding: Finding) -> None:
         """Count a reconciled delivery."""
-        self._deliveries.labels(finding.value).inc()
+        self._found[finding].inc()
         if finding.is_violation:
             self.violations.inc()

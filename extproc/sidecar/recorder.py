@@ -35,12 +35,9 @@ class Recorder:
         self._sequence += 1
         entry = decision_to_entry(decision, sequence=self._sequence)
         try:
-            await self._ledger.commit(entry)
+            await self._commit(entry)
         except (LedgerOverflowError, EntryTooLargeError):
             self._sequence -= 1  # refused before anything was awaited, so the number is free: sequences have no holes
-            raise
-        except LedgerError as error:
-            self._note(error)
             raise
 
     async def record_configuration(self, snapshot: Snapshot, geo: GeoIdentity | None, policy: bytes) -> None:

@@ -117,7 +117,7 @@ class Sidecar:
         self.wire: WireServer
         self.broken = asyncio.Event()
         self._serving = False
-        self._stale = False
+        self._refused: frozenset[Path] = frozenset()
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Open the log, record what is decided by, and only then listen."""
@@ -188,19 +188,20 @@ class Sidecar:
             self.deliveries.settle()
             self.metrics.awaited.set(len(self.deliveries))
             self.metrics.forgotten.set(self.deliveries.forgotten)
-            self.metrics.stale.set(self._stale)
+            self.metrics.stale.set(bool(self._refused))
             database = self.live.configuration.database
             self.metrics.geo_unreadable.set(0 if database is None else database.unreadable)
             self.metrics.seen(self.live.current.snapshot, self._clock())
 
     async def _reload(self, changed: frozenset[Path]) -> bool:
-        """Take changed files, all or none: the new configuration is recorded before the first decision by it.
+        """Take changed files, together: the new configuration is recorded before the first decision by it.
 
         Gives False where it could not be recorded, so that it is tried again.
         """
         before = self.live.configuration
         try:
-            loaded = await asyncio.to_thread(partial(load_configuration, self._settings.files, before=before))
+            load = partial(load_configuration, self._settings.files, before=before, changed=changed)
+            loaded = await asyncio.to_thread(load)
             check_same_envoy(self._rendered, loaded)
         except BAD_CONFIGURATION as error:
             self.metrics.reloads.labels("refused").inc()
@@ -209,18 +210,22 @@ class Sidecar:
                 changed=sorted(str(path) for path in changed),
                 error=str(error),
             )
-            self._stale = True
+            self._refused |= changed
+            overrides = self._settings.files.overrides
+            if overrides is not None and overrides in changed and len(changed) > 1:
+                # A legal order is taken by itself, whatever is wrong with a file that changed beside it.
+                return await self._reload(frozenset({overrides}))
             return True
-        if self._stale:
-            _log.info("the files can be used again")
-        self._stale = False
+        if self._refused & changed:
+            _log.info("files that were refused can be used again", files=sorted(map(str, self._refused & changed)))
+        self._refused -= changed
         if loaded.revision == before.revision:
             return True
         try:
             await self.recorder.record_overrides(before.suspensions, loaded.suspensions)
             await self._record_configuration(loaded)
         except LedgerError as error:
-            self._stale = True
+            self._refused |= changed
             _log.critical("a changed configuration is not in force", error=str(error))
             return False
         self.live.configure(loaded)

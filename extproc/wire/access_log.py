@@ -58,12 +58,10 @@ class RequestEnded:
     """One request, when Envoy was through with it.
 
     `attempts` is Envoy's count. `served` is the region whose answer the client got, None for Envoy's own answers.
-    `cluster` is set when an upstream host was chosen at all.
     """
 
     decision: DecisionId | None
     attempts: int
-    cluster: str | None
     served: RegionId | None
     status: int
     began_at_s: float
@@ -116,7 +114,6 @@ class AccessLogReader:
         return RequestEnded(
             decision=_noted_decision(entry),
             attempts=common.upstream_request_attempt_count if reached else 0,
-            cluster=common.upstream_cluster if reached else None,
             served=self._region_of(common.upstream_cluster) if answered else None,
             status=entry.response.response_code.value,
             began_at_s=_seconds(common.start_time),

@@ -74,7 +74,6 @@ def _request(*, attempts: int = 1, served: RegionId | None = _FRA, decision: Dec
     return RequestEnded(
         decision=decision,
         attempts=attempts,
-        cluster=served,
         served=served,
         status=200,
         began_at_s=1000.0,

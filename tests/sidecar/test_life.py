@@ -158,6 +158,34 @@ async def test_a_policy_that_needs_another_envoy_is_not_taken(sidecar: Sidecar, 
     assert "render Envoy's configuration anew" in sidecar.child.last_words()
 
 
+async def test_a_refused_policy_keeps_no_legal_order_from_taking_effect(sidecar: Sidecar) -> None:
+    good = sidecar.setup.policy.read_text()
+    sidecar.setup.policy.write_text("this: is not a policy\n")
+
+    async def stale() -> bool:
+        return await sidecar.metric("situs_configuration_stale") == 1
+
+    await sidecar.until(stale)
+    await _situs(sidecar, "suspend", "me-dxb", *_APPROVED)
+    await sidecar.until(lambda: _is_refused(sidecar, _EMIRATI))
+    assert await stale()
+    sidecar.setup.policy.write_text(good)
+
+    async def mended() -> bool:
+        return not await stale()
+
+    await sidecar.until(mended)
+    assert await _refusal(sidecar, _EMIRATI) == (451, "no_permitted_region")
+
+
+async def test_an_order_that_comes_together_with_a_bad_policy_takes_effect(sidecar: Sidecar) -> None:
+    order = "id: LT-1, effect: suspend, region: me-dxb, reason: x, from: 2026-11-21, approved_by: [a, b]"
+    sidecar.setup.policy.write_text("this: is not a policy\n")
+    sidecar.setup.overrides.write_text(f"apiVersion: situs/v1\noverrides: [{{{order}}}]\n")
+    await sidecar.until(lambda: _is_refused(sidecar, _EMIRATI))
+    assert await _route(sidecar) == "eu-fra>eu-ams"
+
+
 async def test_a_policy_that_is_not_in_force_is_a_reason_not_to_be_ready(sidecar: Sidecar) -> None:
     text = sidecar.setup.policy.read_text()
     sidecar.setup.policy.write_text(text.replace("as_of: 2026-11-21", "as_of: 2098-01-01").replace("2027-", "2099-"))

@@ -71,7 +71,6 @@ def test_a_request() -> None:
         RequestEnded(
             decision=_ID,
             attempts=2,
-            cluster="eu-fra",
             served=_FRA,
             status=200,
             began_at_s=1_800_000_000.5,
@@ -84,7 +83,7 @@ def test_a_request_that_envoy_answered_itself_reached_nobody() -> None:
     reader = AccessLogReader(_region_of)
     (ended,) = reader.read(_message(_entry(reached=False, no_healthy_upstream=True), log=REQUEST_LOG))
     assert isinstance(ended, RequestEnded)
-    assert (ended.attempts, ended.cluster, ended.served) == (0, None, None)
+    assert (ended.attempts, ended.served) == (0, None)
 
 
 def test_the_log_is_named_once_for_a_whole_stream() -> None:
