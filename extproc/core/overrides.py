@@ -1,19 +1,30 @@
 """Legal overrides: what a legal trigger takes out of service, from when until when, and who approved it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from extproc.core.ids import OverrideId, RegionId
+from extproc.core.ids import OverrideId
+
+
+class TargetKind(StrEnum):
+    """What an override is about."""
+
+    REGION = "region"
+    PERMIT = "permit"
+    """Named with its regime, `eu-gdpr.dpf`: what it lets through must then rest on another permit, or on none."""
+    MODEL = "model"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspension:
-    """A region may not be named by any decision in `[from_s, until_s)`; times are Unix seconds.
+    """No decision uses what `kind` and `name` say in `[from_s, until_s)`; times are Unix seconds.
 
-    `until_s` is None for a suspension without an end, which stays until somebody resumes the region.
+    `until_s` is None for a suspension without an end, which stays until somebody resumes it.
     """
 
     id: OverrideId
-    region: RegionId
+    kind: TargetKind
+    name: str
     reason: str
     from_s: float
     until_s: float | None

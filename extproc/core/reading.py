@@ -6,8 +6,32 @@ sent at all) and the decision agree on one list.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
+from extproc.core.georules import GeoRules
 from extproc.core.ids import DataClass, Jurisdiction, ModelId, TenantId
+from extproc.core.payload import PayloadReading
+
+AUTHORITY: Final = ":authority"
+"""The host that a request is for, as HTTP/2 names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantBindings:
+    """By what a request is bound to its tenant, strongest first.
+
+    `by_claim[claim][value]` for verified tokens. `by_spiffe[id]` for verified certificates, and `below_spiffe[prefix]`
+    for all ids that begin with the prefix, which ends in a slash. `by_host[host]`, in lower case and without a port,
+    for requests whose credentials bind them nowhere else. `anonymous` takes requests without any credentials; None
+    refuses them. `subjects[tenant]` is where the data subjects of a tenant are, for those that say it.
+    """
+
+    by_claim: Mapping[str, Mapping[str, TenantId]] = field(default_factory=dict)
+    by_spiffe: Mapping[str, TenantId] = field(default_factory=dict)
+    below_spiffe: Mapping[str, TenantId] = field(default_factory=dict)
+    by_host: Mapping[str, TenantId] = field(default_factory=dict)
+    anonymous: TenantId | None = None
+    subjects: Mapping[TenantId, Jurisdiction] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,27 +41,36 @@ class Reading:
     `trusted_hops` is the operator's declaration of the edge: 0 when clients connect directly, else the number of
     proxies of the operator's own in front, each of which appends to `x-forwarded-for`.
 
-    `tenant_by_claim[claim][value]` binds a verified token to its tenant. `anonymous_tenant` takes requests that present
-    no verified token at all; None refuses them. `classes` and `models` are the vocabularies: a value outside them was
-    chosen by a client and must reach neither a decision nor a record. `models[model]` are the versions that a request
-    may name, None for any: where regions are approved for different versions there are none, because a region would be
-    asked for one that it is not approved for. `subdivisions` are those that the policy singles out; any other is its
-    country.
+    `classes` and `models` are the vocabularies: a value outside them was chosen by a client and must reach neither a
+    decision nor a record. `models[model]` are the versions that a request may name, None for any: where regions are
+    approved for different versions there are none, because a region would be asked for one that it is not approved
+    for. `subdivisions` are those that the policy singles out; any other is its country.
     """
 
     trusted_hops: int = 0
-    geoip: bool = False
+    geo: GeoRules | None = None
     residency_claim: str | None = None
     jurisdiction_header: str | None = None
     class_header: str | None = None
+    payload: PayloadReading | None = None
     classes: frozenset[DataClass] = frozenset()
     models: Mapping[ModelId, frozenset[str] | None] = field(default_factory=dict)
     subdivisions: frozenset[Jurisdiction] = frozenset()
-    tenant_by_claim: Mapping[str, Mapping[str, TenantId]] = field(default_factory=dict)
-    anonymous_tenant: TenantId | None = None
+    bindings: TenantBindings = field(default_factory=TenantBindings)
 
     @property
     def headers(self) -> tuple[str, ...]:
         """The request headers that the policy reads, sorted: Envoy is told to send these and no others."""
-        named = {self.jurisdiction_header, self.class_header} - {None}
+        host = AUTHORITY if self.bindings.by_host else None
+        named = (self.jurisdiction_header, self.class_header, host)
         return tuple(sorted(name for name in named if name is not None))
+
+    @property
+    def certificates(self) -> bool:
+        """Tell whether the policy reads the client's certificate."""
+        return bool(self.bindings.by_spiffe or self.bindings.below_spiffe)
+
+    @property
+    def claims(self) -> bool:
+        """Tell whether the policy reads verified claims."""
+        return bool(self.bindings.by_claim or self.residency_claim)

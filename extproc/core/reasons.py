@@ -45,6 +45,9 @@ class Refusal(StrEnum):
     UNGOVERNED_JURISDICTION = "ungoverned_jurisdiction"
     """No regime of the policy governs this jurisdiction and class: undefined, so refused."""
 
+    WRONG_INGRESS = "wrong_ingress"
+    """The law does not permit the region in which the request arrived, and the policy does not let that pass."""
+
     NO_PERMITTED_REGION = "no_permitted_region"
     """Tier 1 left nothing."""
 
@@ -64,11 +67,26 @@ class Exclusion(StrEnum):
     CLASS_RULE = "class_rule"
     """A permit would cover the region, but the regime's rule for the data class does not list it."""
 
+    PROFILE = "profile"
+    """A permit would cover the region by a transfer, and the policy's profile is legal-first."""
+
+    PERMIT_SUSPENDED = "permit_suspended"
+    """A legal override suspends every permit that would cover the region."""
+
     TENANT = "tenant"
     """The tenant's own list does not hold the region."""
 
     MODEL = "model"
     """The region is not approved to serve the model."""
+
+    RESIDENCY = "residency"
+    """The model may not leave its own territory."""
+
+    MODEL_SUSPENDED = "model_suspended"
+    """A legal override suspends the model."""
+
+    DEPLOYMENT = "deployment"
+    """The deployment's pattern keeps the request in another region."""
 
     SUSPENDED = "suspended"
     """A legal override suspends the region."""

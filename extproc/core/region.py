@@ -38,19 +38,23 @@ class Choice:
     estimates: tuple[Estimate, ...]
 
 
-def choose(
+def choose(  # noqa: PLR0913 - the facts of tier 2, each by name
     *,
     permitted: RegionMask,
     regions: tuple[Region, ...],
     health: tuple[RegionHealth, ...],
     plan_length: int,
     now_s: float,
+    ranks: tuple[int, ...] = (),
 ) -> Choice:
-    """Order the permitted regions by state, then by expected latency, then by name, and take the first few.
+    """Order the permitted regions by rank, state, expected latency and name, and take the first few.
+
+    `ranks[i]` is the deployment's order for the region at index `i`; empty where all are equal. A region of a higher
+    rank comes after all of a lower one that are not down.
 
     A region that is down is never named: Envoy would only waste the request's one retry on it.
     """
-    ranked: list[tuple[int, float, RegionId, int]] = []
+    ranked: list[tuple[int, int, float, RegionId, int]] = []
     estimates: list[Estimate] = []
     for i, region in enumerate(regions):
         if not permitted >> i & 1:
@@ -62,6 +66,7 @@ def choose(
         age_s = now_s - seen.observed_at_s if seen.observed_at_s else None
         estimates.append(Estimate(region=region.id, state=state, latency_s=latency_s, age_s=age_s))
         if state is not HealthState.DOWN:
-            ranked.append((_RANK[state], inf if latency_s is None else latency_s, region.id, i))
+            rank = ranks[i] if ranks else 0
+            ranked.append((rank, _RANK[state], inf if latency_s is None else latency_s, region.id, i))
     ranked.sort()
-    return Choice(plan=tuple(rank[3] for rank in ranked[:plan_length]), estimates=tuple(estimates))
+    return Choice(plan=tuple(each[-1] for each in ranked[:plan_length]), estimates=tuple(estimates))

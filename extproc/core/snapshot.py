@@ -9,6 +9,14 @@ from extproc.core.tables import PolicyTables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """A candidate policy that is evaluated beside the live one and steers nothing; `suspensions` are those under it."""
+
+    policy: PolicyTables
+    suspensions: tuple[Suspension, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Compiled policy, legal overrides and region health at one moment.
 
@@ -20,6 +28,7 @@ class Snapshot:
     policy: PolicyTables
     suspensions: tuple[Suspension, ...]
     health: tuple[RegionHealth, ...]
+    shadow: Shadow | None = None
 
     def __post_init__(self) -> None:
         if len(self.health) != len(self.policy.regions):

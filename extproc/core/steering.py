@@ -24,10 +24,14 @@ class Steer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deny:
-    """Refuse the request. `retry_after_s` is set when trying again later may help."""
+    """Refuse the request. `retry_after_s` is set when trying again later may help.
+
+    `redirect_host` is set when another host may take it: the client is then sent there, with the same path.
+    """
 
     refusal: Refusal
     retry_after_s: int | None = None
+    redirect_host: str | None = None
 
 
 Steering: TypeAlias = Steer | Deny

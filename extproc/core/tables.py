@@ -24,6 +24,7 @@ from extproc.core.ids import (
     RegionMask,
     TenantId,
 )
+from extproc.core.reasons import Exclusion
 
 
 class Basis(StrEnum):
@@ -50,6 +51,33 @@ class ConflictMode(StrEnum):
 
     INTERSECT = "intersect"
     DENY = "deny"
+    PREFER_VERIFIED = "prefer_verified"
+    """A verified signal stands against a geolocation that says otherwise."""
+
+
+class Profile(StrEnum):
+    """How far a policy may go at all."""
+
+    LEGAL_FIRST = "legal-first"
+    HYBRID = "hybrid"
+    PERFORMANCE_FIRST = "performance-first"
+
+
+class OnMismatch(StrEnum):
+    """What to do with a request that arrived in a region which the law does not permit for it."""
+
+    OBSERVE = "observe"
+    REDIRECT = "redirect"
+    REFUSE = "refuse"
+
+
+class Pattern(StrEnum):
+    """How regions share the work."""
+
+    ACTIVE_ACTIVE = "active-active"
+    ACTIVE_PASSIVE = "active-passive"
+    REGIONAL_SHARDING = "regional-sharding"
+    HUB_AND_SPOKE = "hub-and-spoke"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +95,17 @@ class Region:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """What holds for one model. `serving` are the regions that are approved for it.
+
+    `data_class` is the class that every request to it bears, beside the tenant's own.
+    """
+
+    serving: RegionMask
+    data_class: DataClass | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Permit:
     """One dated legal basis under which a regime lets data go somewhere."""
 
@@ -75,31 +114,35 @@ class Permit:
     cite: str
     basis: Basis
     mechanism: MechanismId | None = None
-    reference: str = ""
-    """The tenant's own reference of the mechanism, such as a certification number."""
+
+    @property
+    def name(self) -> str:
+        """The name by which an override suspends it: `eu-gdpr.dpf`."""
+        return f"{self.regime}.{self.id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One regime's answer for one region: the permit that lets data go there, or why none does."""
+    """One regime's answer for one region: the permits that let data go there, in their order, or why none does."""
 
     regime: RegimeId
-    permit: Permit | None
-    class_rule: bool = False
-    """With no permit: one would have covered the region, but the rule for the data class leaves it out."""
+    permits: tuple[Permit, ...]
+    lacking: Exclusion | None = None
+    """With no permit: `no_permit`, or what left out one that would have covered the region."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ruling:
-    """What every governing regime says for one (profile, class, jurisdiction).
+    """What every governing regime says for one (profile of tenants, class, jurisdiction).
 
     `grants[i]` holds one grant per governing regime for the region at index `i`. A region is in `permitted` if and
-    only if every one of its grants has a permit.
+    only if every one of its grants has a permit. `obligations` are named with their regime (`ru-152fz.local-copy`).
     """
 
     permitted: RegionMask
     regimes: tuple[RegimeId, ...]
     grants: tuple[tuple[Grant, ...], ...]
+    obligations: tuple[str, ...] = ()
 
 
 Rulings: TypeAlias = Mapping[DataClass, Mapping[Jurisdiction, Ruling]]
@@ -115,15 +158,35 @@ class Tenant:
     exporter: Jurisdiction | None
     allowed: RegionMask
     profile: int
+    references: Mapping[MechanismId, str] = field(default_factory=dict)
+    """Its own references of the mechanisms it declares, such as a certification number, where it gives one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """How the regions share the work: `ranks[i]` orders the region at index `i`, lower first, whatever its latency."""
+
+    pattern: Pattern = Pattern.ACTIVE_ACTIVE
+    ranks: tuple[int, ...] = ()
+    """Empty where all are equal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """A span of time `[starts_s, ends_s)` in Unix seconds in which no permit begins or ends."""
+    """A span of time `[starts_s, ends_s)` in Unix seconds in which no rule begins or ends.
+
+    `profiles[n]` are the rulings for tenants whose profile is `n`. `residency` has the regions in which a model may be
+    at all; a model without an entry is bound nowhere. `reach` has the regions that the deployment's pattern leaves for
+    a jurisdiction; None where it leaves all, and a jurisdiction without an entry is left none. `redirects` has the host
+    to which a client of a jurisdiction is sent.
+    """
 
     starts_s: float
     ends_s: float
     profiles: tuple[Rulings, ...]
+    residency: Mapping[ModelId, RegionMask] = field(default_factory=dict)
+    reach: Mapping[Jurisdiction, RegionMask] | None = None
+    redirects: Mapping[Jurisdiction, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +194,8 @@ class PolicyTables:
     """A whole compiled policy; immutable, shared by all decisions until it is swapped.
 
     `epochs` are contiguous and in order of time. A time before the first or after the last is not covered, and a
-    decision at such a time is refused.
+    decision at such a time is refused. `assume` are the jurisdictions that an address counts as that geolocation does
+    not know; empty where such a request is refused. `unregulated` are classes that no regime governs.
     """
 
     id: str
@@ -141,12 +205,19 @@ class PolicyTables:
     regions: tuple[Region, ...]
     classes: frozenset[DataClass]
     tenants: Mapping[TenantId, Tenant]
-    models: Mapping[ModelId, RegionMask]
+    models: Mapping[ModelId, Model]
     epochs: tuple[Epoch, ...]
     may_replace: Mapping[Source, frozenset[Source]]
+    profile: Profile = Profile.HYBRID
     conflict: ConflictMode = ConflictMode.INTERSECT
+    assume: tuple[Jurisdiction, ...] = ()
+    unregulated: frozenset[DataClass] = frozenset()
+    on_mismatch: OnMismatch = OnMismatch.OBSERVE
+    deployment: Deployment = Deployment()
     plan_length: int = 2
     index: Mapping[RegionId, int] = field(init=False, repr=False, compare=False)
+    verdicts: dict[object, object] = field(init=False, repr=False, compare=False, default_factory=dict)
+    """For tier 1 alone: the verdicts that it has given, by all that they depend on."""
 
     def __post_init__(self) -> None:
         index = {region.id: i for i, region in enumerate(self.regions)}

@@ -1,7 +1,8 @@
 """The canonical form of a policy, and the revision that names it.
 
 Owns what "the same policy" means: the same document, however it was written. Comments, formatting, the order of keys,
-and defaults written out or left out change nothing; anything that a person could read differently does.
+and defaults written out or left out change nothing; anything that a person could read differently does. The policy's
+tests change no decision, and so are no part of it.
 
 SPEC: the form is JSON without insignificant blanks, keys sorted by code point, text unescaped in UTF-8. Fields that
 have their default are left out.
@@ -10,7 +11,7 @@ have their default are left out.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TypeAlias
 
@@ -22,7 +23,7 @@ Json: TypeAlias = str | int | float | bool | list["Json"] | dict[str, "Json"] | 
 
 def format_canonical(document: PolicyDocument) -> bytes:
     """Write the canonical form in UTF-8."""
-    form = {"apiVersion": API_VERSION, "document": _plain(document)}
+    form = {"apiVersion": API_VERSION, "document": _plain(replace(document, tests=()))}
     return json.dumps(form, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
 
 
@@ -52,4 +53,6 @@ def _plain(value: object) -> Json:
 
 
 def _is_default(field: "Field[object]", value: object) -> bool:
+    if field.default_factory is not MISSING:
+        return value == field.default_factory()
     return field.default is not MISSING and value == field.default

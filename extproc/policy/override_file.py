@@ -7,7 +7,7 @@ Written by `situs suspend` and `situs resume`, or by hand, or mounted; the runni
       - {id: LT-12, effect: suspend, region: me-dxb, reason: "injunction 4 O 12/26",
          from: "2026-11-21T09:00:00Z", until: "2027-01-01", approved_by: ["A. Counsel", "B. Officer"]}
 
-An order may name a region that no policy has: it must be possible to write it before it is known which policies it
+An order may name something that no policy has: it must be possible to write it before it is known which policies it
 meets, and one such order must not keep the others from taking effect. The sidecar warns of it.
 
 Replace the file whole, by renaming, as the commands do. The key `overrides` is required even when the list is empty, so
@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ruamel.yaml import YAML
+import yaml
 
 from extproc.core.ids import OverrideId
 from extproc.core.overrides import Suspension
@@ -78,7 +78,7 @@ def _format_overrides(suspensions: tuple[Suspension, ...]) -> dict[str, object]:
             {
                 "id": str(suspension.id),
                 "effect": "suspend",
-                "region": str(suspension.region),
+                suspension.kind.value: suspension.name,
                 "reason": suspension.reason,
                 "from": _format_moment(suspension.from_s),
                 **({} if suspension.until_s is None else {"until": _format_moment(suspension.until_s)}),
@@ -96,10 +96,8 @@ def _format_moment(at_s: float) -> str:
 def _replace(path: Path, document: dict[str, object]) -> None:
     """Write beside the file, make it durable, read it back, and rename: a reader sees the old orders or the new."""
     beside = path.with_name(f".{path.name}.new")
-    yaml = YAML()
-    yaml.width = 4096
     with beside.open("w", encoding="utf-8") as file:
-        yaml.dump(document, file)
+        yaml.safe_dump(document, file, sort_keys=False, allow_unicode=True, width=4096)
         file.flush()
         os.fsync(file.fileno())
     load_overrides(beside)  # what the sidecar would refuse must not take the place of what it obeys

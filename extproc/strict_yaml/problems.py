@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):  # every node has one: see there
     """A position in a file. Lines and columns count from 1, columns in characters."""
 
     file: str
@@ -45,3 +45,8 @@ class UnfitError(Exception):
         super().__init__(f"{message}. Mend: {mend}")
         self.message = message
         self.mend = mend
+
+
+def printable(text: str) -> str:
+    """Write a text on one line: what a report must not print stands as its escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Generic, NoReturn, TypeVar
 
 from extproc.strict_yaml.nodes import Kind, Mapping, Node, Scalar, Sequence, quoted
-from extproc.strict_yaml.problems import Place, Problem
+from extproc.strict_yaml.problems import Place, Problem, printable
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -23,6 +23,8 @@ class _Refused(Exception):  # noqa: N818 - never leaves this package: a jump to 
 
 class Value:
     """One value of a document. `Reader` functions turn it into what a field means."""
+
+    __slots__ = ("_node", "_problems")
 
     def __init__(self, node: Node, problems: list[Problem]) -> None:
         self._node = node
@@ -46,7 +48,7 @@ class Value:
 
     def complain(self, message: str, mend: str) -> None:
         """Note a problem at this place and go on: the document will be refused, after all of it was read."""
-        self._problems.append(Problem(self.place, message, mend))
+        self._problems.append(Problem(self.place, printable(message), printable(mend)))
 
     def refuse(self, message: str, mend: str) -> NoReturn:
         """Note a problem at this place and stop reading the part that holds it."""
@@ -74,7 +76,10 @@ class Value:
 
     def attempt(self, read: Callable[["Value"], T]) -> "Field[T]":
         """Read this value, keeping a refusal inside the field that is returned."""
-        return Field.of(lambda: read(self))
+        try:
+            return Field((read(self),))
+        except _Refused:
+            return Field(())
 
     def _unfit(self, expected: str) -> _Refused:
         """Note that this is not what was expected, unless it was reported when it was parsed."""
@@ -92,6 +97,8 @@ class Value:
 
 class Field(Generic[T_co]):
     """What asking for a field gave: its value, or the knowledge that the field was reported as faulty."""
+
+    __slots__ = ("_values",)
 
     def __init__(self, values: tuple[T_co, ...]) -> None:
         self._values = values
@@ -112,9 +119,9 @@ class Field(Generic[T_co]):
     @property
     def value(self) -> T_co:
         """The value. Taking that of a faulty field leaves the part that holds it: ask for every field before."""
-        for value in self._values:
-            return value
-        raise _Refused
+        if not self._values:
+            raise _Refused
+        return self._values[0]
 
 
 class Table:
@@ -123,6 +130,8 @@ class Table:
     Ask for every field before the value of any is taken: what follows a faulty field's value is not reached, and a
     field that was not asked for by then is reported as unknown.
     """
+
+    __slots__ = ("_known", "_unread", "value")
 
     def __init__(self, value: Value) -> None:
         self.value = value

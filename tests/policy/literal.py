@@ -1,101 +1,241 @@
 """The language, read literally: a slow interpreter of written policies that shares no code with the compiler.
 
-It reads plain data, as a YAML or JSON parser gives it, one question at a time.
+It reads plain data, as a YAML or JSON parser gives it, and follows the manual (:mod:`extproc.policy.document`) sentence
+by sentence: here what becomes of a request, in `literal_rules` what the rules say of places and permits.
 """
 
-from collections.abc import Callable
-from datetime import date
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from fnmatch import fnmatchcase
 
-from extproc.policy.document import ZoneId
-from extproc.policy.zones import BUILTIN_ZONES
+from policy.literal_rules import TRANSFERS, RegionAnswer, Rules, Written, day_of, moment_of, place_of
 
-Written = dict[str, Any]
-Question: TypeAlias = Callable[[Any], bool]
-Answer = tuple[str, str | None, bool]
-"""What one regime says of one region: its id, the permit's id or None, and whether a class rule is why."""
-
-
-def in_force(entry: Written, day: date) -> bool:
-    begins, ends = entry.get("valid_from"), entry.get("valid_until")
-    return (begins is None or date.fromisoformat(begins) <= day) and (ends is None or day <= date.fromisoformat(ends))
+GEOLOCATION = ("geoip", "geoip_registered", "geoip_represented")
+FURTHER = ("geoip_registered", "geoip_represented")
+VERIFIED = ("tenant", "jwt")
+STANDING = ("tenant", "jwt", "geoip")
 
 
-def is_inside(policy: Written, place: str, name: str, day: date) -> bool:
-    if name == "anywhere" or name in (place, place.split("-", maxsplit=1)[0]):
-        return True
-    zone = policy.get("zones", {}).get(name)
-    if zone is None:
-        return False
-    if zone == "builtin":
-        return any(
-            member.code in (place, place.split("-", maxsplit=1)[0]) for member in BUILTIN_ZONES[ZoneId(name)].members
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A request in plain words: what each source says (None: it was consulted and does not know), and of what class."""
+
+    tenant: str | None
+    model: str | None
+    signals: dict[str, str | None]
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a policy says of a request; no region where that cannot be told.
+
+    `plan` is the one of regions that are equally up. `transfers` has, for each permitted region, the permits that are
+    transfers, each with the tenant's reference (`eu-gdpr.dpf DPF-1`).
+    """
+
+    refusal: str | None = None
+    host: str | None = None
+    places: tuple[str, ...] = ()
+    assumed: bool = False
+    classes: tuple[str, ...] = ()
+    regimes: tuple[str, ...] = ()
+    obligations: tuple[str, ...] = ()
+    ingress: bool = True
+    regions: dict[str, RegionAnswer] = field(default_factory=dict)
+    plan: tuple[str, ...] = ()
+    transfers: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def permitted(self) -> set[str]:
+        return {name for name, region in self.regions.items() if region.exclusion is None}
+
+
+class RefusedError(Exception):
+    """It cannot be told what the policy says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """A request, as far as it could be told what it is: `laws` has each region's answer for each class and place."""
+
+    tenant: str
+    model: str
+    day: date
+    places: tuple[str, ...]
+    orders: list[Written]
+    laws: list[dict[str, RegionAnswer]]
+
+
+class Literal:
+    """Answers questions to one written policy."""
+
+    def __init__(self, policy: Written) -> None:
+        self.policy = policy
+        self.rules = Rules(policy)
+
+    def answer(self, asked: Question, now: datetime) -> Answer:
+        """Say what the policy says at a moment."""
+        try:
+            return self._answer(asked, now)
+        except RefusedError as refused:
+            return Answer(refusal=str(refused))
+
+    def _answer(self, asked: Question, now: datetime) -> Answer:
+        policy, day = self.policy, now.astimezone(UTC).date()
+        if day < day_of(policy["policy"]["as_of"]):
+            raise RefusedError("policy_not_in_force")
+        if asked.tenant is None or asked.tenant not in policy["tenants"]:
+            raise RefusedError("unknown_tenant")
+        if asked.model is None or not any(asked.model in region["models"] for region in policy["regions"].values()):
+            raise RefusedError("unknown_model")
+        places, assumed = self._places(asked.signals)
+        classes = self._classes(asked.tenant, asked.model, asked.classes)
+        asked_of = [(kind, place) for kind in classes if not self._is_unregulated(kind) for place in places]
+        rows = [self.rules.rows(asked.tenant, kind, place, day) for kind, place in asked_of]
+        if not all(rows):
+            raise RefusedError("ungoverned_jurisdiction")
+        orders = self._orders(now)
+        suspended = tuple((order["permit"], order["id"]) for order in orders if "permit" in order)
+        case = _Case(
+            tenant=asked.tenant,
+            model=asked.model,
+            day=day,
+            places=places,
+            orders=orders,
+            laws=[self.rules.law(asked.tenant, kind, place, day, suspended) for kind, place in asked_of],
         )
-    for member in zone:
-        entry = {"country": member} if isinstance(member, str) else member
-        code = entry.get("country", entry.get("subdivision"))
-        if code in (place, place.split("-", maxsplit=1)[0]) and in_force(entry, day):
-            return True
-    return False
+        duties = [self.rules.obligations(asked.tenant, kind, place, day) for kind, place in asked_of]
+        answer = Answer(
+            places=places,
+            assumed=assumed,
+            classes=classes,
+            regimes=tuple(dict.fromkeys(regime for row in rows for regime in row)),
+            obligations=tuple(dict.fromkeys(duty for each in duties for duty in each)),
+            ingress=self._law(case, policy["ingress"]["region"]).exclusion is None,
+            regions={name: self._region(case, name) for name in policy["regions"]},
+        )
+        return self._finished(answer, case)
 
+    def _finished(self, answer: Answer, case: _Case) -> Answer:
+        """Say what becomes of the request."""
+        if not answer.permitted:
+            return replace(answer, refusal="no_permitted_region")
+        mismatch = self.policy["ingress"].get("on_mismatch", "observe")
+        if not answer.ingress and mismatch != "observe":
+            hosts = {self.rules.host(place, case.day) for place in answer.places}
+            host = hosts.pop() if mismatch == "redirect" and len(hosts) == 1 else None
+            return replace(answer, refusal="wrong_ingress", host=host)
+        transfers = {name: self._transfers(case.tenant, answer.regions[name]) for name in answer.permitted}
+        return replace(answer, plan=self._plan(answer.permitted), transfers=transfers)
 
-def as_list(value: Any) -> list[Any]:  # noqa: ANN401 - plain data
-    return value if isinstance(value, list) else [value]
+    def _places(self, signals: dict[str, str | None]) -> tuple[tuple[str, ...], bool]:
+        """Say whose law claims the data, and whether an address was assumed to be somewhere."""
+        written = self.policy["signals"]
+        # A signal that is replaced does not count, so it replaces nothing either: the strongest speak first.
+        replaced: set[str] = set()
+        for source in VERIFIED:
+            if signals.get(source) is not None and source not in replaced:
+                replaced.update(written.get(source, {}).get("may_replace", []))
+        if "geoip" in replaced:
+            replaced.update(GEOLOCATION)
+        counting = {source: place for source, place in signals.items() if source not in replaced}
+        verified = {place for source, place in counting.items() if source in VERIFIED and place is not None}
+        mode = self.policy.get("conflict", {}).get("mode", "intersect")
+        if mode == "prefer_verified" and verified:
+            counting = {
+                source: place
+                for source, place in counting.items()
+                if source not in GEOLOCATION or place is None or place in verified
+            }
+        if not any(source in STANDING for source in counting):
+            raise RefusedError("unknown_jurisdiction")
+        unknown = written.get("geoip", {}).get("unknown", "deny")
+        assume = unknown["assume"] if isinstance(unknown, dict) else []
+        ignorant = {source for source, place in counting.items() if place is None}
+        if ignorant - ({"geoip"} if assume else set()):
+            raise RefusedError("unknown_jurisdiction")
+        named = {source: place for source, place in counting.items() if place is not None}
+        if mode == "deny" and len({place for source, place in named.items() if source not in FURTHER}) > 1:
+            raise RefusedError("conflicting_signals")
+        return tuple(sorted({*named.values(), *(assume if ignorant else [])})), bool(ignorant)
 
+    def _classes(self, tenant: str, model: str, declared: tuple[str, ...]) -> tuple[str, ...]:
+        """List the tenant's own class, and then what the model and the request add, each once."""
+        own: str = self.policy["tenants"][tenant]["class"]
+        of_model = self.policy.get("models", {}).get(model, {}).get("class")
+        others = {*declared, *([] if of_model is None else [of_model])}
+        if not others <= set(self.policy["classes"]):
+            raise RefusedError("unknown_class")
+        return (own, *sorted(others - {own}))
 
-def is_in_any(policy: Written, place: str, names: str | list[str], day: date) -> bool:
-    return any(is_inside(policy, place, name, day) for name in as_list(names))
+    def _is_unregulated(self, kind: str) -> bool:
+        classes = self.policy["classes"]
+        return isinstance(classes, dict) and bool(classes[kind].get("unregulated", False))
 
+    def _orders(self, now: datetime) -> list[Written]:
+        return [
+            order
+            for order in self.policy.get("overrides", [])
+            if moment_of(order["from"]) <= now and ("until" not in order or now < moment_of(order["until"], end=True))
+        ]
 
-def governs(policy: Written, when: Written, subject: str, exporter: str | None, kind: str, day: date) -> bool:  # noqa: PLR0913, PLR0917 - plain questions
-    questions: dict[str, Question] = {
-        "subject_in": lambda names: is_in_any(policy, subject, names, day),
-        "exporter_in": lambda names: exporter is not None and is_in_any(policy, exporter, names, day),
-        "class_in": lambda names: kind in as_list(names),
-        "class_not": lambda names: kind not in as_list(names),
-        "any": lambda parts: any(governs(policy, part, subject, exporter, kind, day) for part in parts),
-        "all": lambda parts: all(governs(policy, part, subject, exporter, kind, day) for part in parts),
-    }
-    return all(questions[word](value) for word, value in when.items())
+    def _region(self, case: _Case, name: str) -> RegionAnswer:
+        """Name the strongest ground: the law, then a legal order, then what the operator chose."""
+        law = self._law(case, name)
+        if law.exclusion is not None:
+            return law
+        for kind, about, why in (("region", name, "suspended"), ("model", case.model, "model_suspended")):
+            for order in case.orders:
+                if order.get(kind) == about:
+                    return law._replace(exclusion=why, by=order["id"])
+        region = self.policy["regions"][name]
+        allow = self.policy["tenants"][case.tenant].get("allow", ["*"])
+        resident_in = self.policy.get("models", {}).get(case.model, {}).get("resident_in", "anywhere")
+        chosen = {
+            "tenant": any(fnmatchcase(name, pattern) for pattern in allow),
+            "residency": self.rules.is_in(place_of(region), resident_in, case.day),
+            "model": case.model in region["models"],
+            "deployment": all(self.rules.reaches(name, place, case.day) for place in case.places),
+        }
+        return law._replace(exclusion=next((ground for ground, holds in chosen.items() if not holds), None))
 
+    @staticmethod
+    def _law(case: _Case, name: str) -> RegionAnswer:
+        """Ask the law of each class and place; the first that excludes the region is the one that is named."""
+        permits: tuple[str, ...] = ()
+        for law in case.laws:
+            answer = law[name]
+            if answer.exclusion is not None:
+                return answer
+            permits += answer.permits
+        return RegionAnswer(permits=tuple(dict.fromkeys(permits)))
 
-def covers(policy: Written, permit: Written, region: Written, tenant: Written, day: date) -> bool:
-    mechanism = permit.get("enabled_by")
-    if mechanism is not None and mechanism.split(".")[-1] not in tenant.get("mechanisms", {}):
-        return False
-    if not in_force(permit, day):
-        return False
-    place: str = region["subdivision"] if "subdivision" in region else region["country"]
-    to = permit["to"]
-    if not isinstance(to, dict):
-        return is_in_any(policy, place, to, day)
-    if not set(as_list(to.get("cert", []))) <= set(region.get("certs", [])):
-        return False
-    return all(is_in_any(policy, place, names, day) for word, names in to.items() if word != "cert")
+    def _transfers(self, tenant: str, region: RegionAnswer) -> tuple[str, ...]:
+        mechanisms = self.policy["tenants"][tenant].get("mechanisms", {})
+        found = []
+        for name in region.permits:
+            permit = self.rules.permits[name]
+            if permit["basis"] in TRANSFERS:
+                declared = mechanisms.get(permit.get("enabled_by", "").removeprefix("tenant.mechanisms."))
+                found.append(f"{name} {declared['reference'] if isinstance(declared, dict) else ''}".rstrip())
+        return tuple(found)
 
+    def _plan(self, permitted: set[str]) -> tuple[str, ...]:
+        """Order the regions by the deployment's pattern, then by their declared round trips, then by name."""
+        ordered = sorted(
+            permitted,
+            key=lambda name: (self._waits(name), self.policy["regions"][name].get("rtt_ms", float("inf")), name),
+        )
+        return tuple(ordered[: self.policy.get("plan", {}).get("length", 2)])
 
-def answers(policy: Written, tenant_id: str, kind: str, subject: str, day: date) -> dict[str, list[Answer]] | None:
-    """Give each governing regime's answer for each region; None where no regime governs."""
-    tenant = policy["tenants"][tenant_id]
-    governing = [
-        regime
-        for regime in policy["regimes"]
-        if governs(policy, regime["when"], subject, tenant.get("exporter"), kind, day)
-    ]
-    if not governing:
-        return None
-    return {
-        name: [_answer(policy, regime, region, tenant, kind, day) for regime in governing]
-        for name, region in policy["regions"].items()
-    }
-
-
-def _answer(policy: Written, regime: Written, region: Written, tenant: Written, kind: str, day: date) -> Answer:  # noqa: PLR0913, PLR0917 - see governs
-    rule = regime.get("class", {}).get(kind)
-    by_rule = False
-    for permit in regime["permits"]:
-        if covers(policy, permit, region, tenant, day):
-            if rule is None or permit["id"] in rule["only"]:
-                return (regime["id"], permit["id"], False)
-            by_rule = True
-    return (regime["id"], None, by_rule)
+    def _waits(self, name: str) -> bool:
+        """Tell whether the deployment's pattern puts a region behind others."""
+        deployment = self.policy.get("deployment", {})
+        match deployment.get("pattern"):
+            case "active-passive":
+                return not any(fnmatchcase(name, pattern) for pattern in deployment["active"])
+            case "hub-and-spoke":
+                return name in deployment["hubs"]
+            case _:
+                return False

@@ -1,14 +1,19 @@
 """Whatever the bytes: a policy, or a DocumentError with places and mends; never another exception."""
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import extproc.policy
 from extproc.policy import compile_policy, parse_policy
-from extproc.strict_yaml import DocumentError
+from extproc.policy.parse.payload import parse_pattern
+from extproc.policy.parse.scalars import parse_host, parse_spiffe
+from extproc.strict_yaml import DocumentError, UnfitError
 
 DEMO = (Path(extproc.policy.__file__).parent / "examples" / "demo.yaml").read_bytes()
 LINES = [line for line in DEMO.split(b"\n") if line.strip() and not line.strip().startswith(b"#")]
@@ -50,6 +55,18 @@ _SCRAPS = st.sampled_from(
             b"\xff",
         ),
         *(b"%YAML", b"EEA", b"eu-fra", b"anywhere", b"\xe2\x80\xae", b"\xef\xbb\xbf", b"---", b"...", b"9" * 400),
+        *(
+            b"performance-first",
+            b"unregulated: true",
+            b"spiffe://a/*",
+            b"regex: ",
+            b"'(a+)+$'",
+            b"[not_in, to]",
+            b"tests: []",
+            b"unknown",
+            b"assume: [",
+            b"pattern: hub-and-spoke",
+        ),
     ]
 )
 
@@ -84,3 +101,51 @@ def test_scraps_of_policies(data: bytes) -> None:
 @given(st.integers(0, len(SMALL)), st.integers(0, 30), st.lists(_SCRAPS, max_size=2).map(b"".join))
 def test_a_sound_policy_with_a_part_replaced(at: int, length: int, scrap: bytes) -> None:
     _outcome(SMALL[:at] + scrap + SMALL[at + length :])
+
+
+def _is_fit(parse: Callable[[str], object], written: str) -> bool:
+    """Tell whether a text is taken; one that is refused without a word or a mend counts as taken."""
+    try:
+        parse(written)
+    except UnfitError as error:
+        return not (error.message and error.mend)
+    return True
+
+
+_PATTERNS = st.one_of(
+    st.text(max_size=40),
+    st.lists(st.sampled_from(["(", ")", "[", "]", "{9999}", "*", "+", "?", "\\", "|", "a", "(?i)", "^", "$", "."])).map(
+        "".join
+    ),
+)
+
+
+@given(_PATTERNS)
+def test_any_text_as_a_pattern(written: str) -> None:
+    """A pattern that is taken looks at a long text in no time; one that is not says why."""
+    if _is_fit(parse_pattern, written):
+        assert re2.search(written, "b" * 10_000) is None or written
+
+
+@pytest.mark.parametrize("written", ["(a*)*b", "(a|a)*b", "(a|aa)+$b", "(x+x+)+y"])
+def test_a_pattern_that_takes_other_engines_for_ever(written: str) -> None:
+    assert _is_fit(parse_pattern, written)
+    began_s = time.monotonic()
+    assert re2.search(written, "a" * 100_000 + "x" * 100_000) is None
+    assert time.monotonic() - began_s < 5
+
+
+@pytest.mark.parametrize("written", ["(a{1000}){1000}", "[^a]{1000}" * 99, "(?P<n>", "a" * 1001, "", ".*", "x?"])
+def test_a_pattern_that_is_too_much_or_asks_for_nothing(written: str) -> None:
+    assert not _is_fit(parse_pattern, written)
+
+
+@given(st.one_of(st.text(max_size=80), st.from_regex(r"(spiffe://)?[-a-zA-Z0-9./*_:%@]{0,60}", fullmatch=True)))
+def test_any_text_as_a_name_of_a_host_or_a_workload(written: str) -> None:
+    if _is_fit(parse_host, written):
+        assert written == written.lower()
+        assert not set(written) & set(":/*@ _")
+    if _is_fit(parse_spiffe, written):
+        assert written.startswith("spiffe://")
+        assert "*" not in written.removesuffix("/*")
+        assert not set(written) & set("?#%@ ")

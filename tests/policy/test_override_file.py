@@ -7,18 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from extproc.core.ids import OverrideId, RegionId
-from extproc.core.overrides import Suspension
+from extproc.core.ids import OverrideId
+from extproc.core.overrides import Suspension, TargetKind
 from extproc.policy.override_file import change_overrides, load_overrides, new_override_id
 from extproc.strict_yaml import DocumentError
-
-_DXB = RegionId("me-dxb")
 
 
 def _order(number: int, *, until_s: float | None = 1_900_000_000.0) -> Suspension:
     return Suspension(
         id=OverrideId(f"LT-{number}"),
-        region=_DXB,
+        kind=TargetKind.REGION,
+        name="me-dxb",
         reason='injunction: "4 O 12/26", Zürich\n#2',
         from_s=1_800_000_000.125,
         until_s=until_s,
@@ -28,7 +27,12 @@ def _order(number: int, *, until_s: float | None = 1_900_000_000.0) -> Suspensio
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "overrides.yaml"
-    orders = (_order(1), _order(2, until_s=None))
+    orders = (
+        _order(1),
+        _order(2, until_s=None),
+        replace(_order(3), kind=TargetKind.PERMIT, name="eu-gdpr.dpf"),
+        replace(_order(4), kind=TargetKind.MODEL, name="acme/fraud:3"),
+    )
     assert change_overrides(path, lambda before: (*before, *orders)) == orders
     assert load_overrides(path) == orders
     assert change_overrides(path, lambda _: ()) == ()
@@ -49,6 +53,24 @@ def test_an_order_that_would_be_refused_does_not_take_the_place_of_good_ones(tmp
     with pytest.raises(DocumentError, match="characters"):
         change_overrides(path, lambda before: (*before, replace(_order(2), reason="x" * 1001)))
     assert load_overrides(path) == (_order(1),)
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("", "about one thing, and 0 are named"),
+        ("region: a, permit: b.c,", "about one thing, and 2 are named"),
+        ("tenant: acme,", "unknown field 'tenant'"),
+    ],
+)
+def test_an_order_is_about_one_thing(tmp_path: Path, named: str, message: str) -> None:
+    path = tmp_path / "overrides.yaml"
+    path.write_text(
+        "apiVersion: situs/v1\noverrides:\n"
+        f"  - {{id: LT-1, effect: suspend, {named} reason: x, from: 2026-01-01, approved_by: [a]}}\n"
+    )
+    with pytest.raises(DocumentError, match=message):
+        load_overrides(path)
 
 
 def test_a_faulty_file_is_not_overwritten(tmp_path: Path) -> None:
@@ -81,5 +103,5 @@ def test_new_ids_are_unique_and_sort_by_day() -> None:
     day = datetime(2026, 11, 21, 23, 0, tzinfo=UTC)
     first = new_override_id((), day)
     assert first == "LT-20261121-1"
-    taken = Suspension(id=first, region=_DXB, reason="x", from_s=0, until_s=None, approved_by=("a",))
+    taken = replace(_order(1), id=first)
     assert new_override_id((taken,), day) == "LT-20261121-2"

@@ -12,6 +12,7 @@ from extproc.names import (
     CREDENTIALS_NAMESPACE,
     JWT_NAMESPACE,
     JWT_PAYLOAD,
+    PEER_IDENTITY,
     SOURCE_ADDRESS,
 )
 
@@ -22,13 +23,14 @@ def struct(values: Mapping[str, Any]) -> Struct:
     return made
 
 
-def processing_request(
+def processing_request(  # noqa: PLR0913 - the parts of a request
     *,
     path: bytes | None = b"/v2/models/digits/infer",
     headers: Sequence[tuple[str, bytes]] = (),
     address: str | None = "31.0.0.7:0",
     claims: Mapping[str, object] | None = None,
     credentials: bool = False,
+    peer: str | None = None,
 ) -> bytes:
     """Make a request as Envoy sends it in the request-headers phase; None leaves a part out."""
     pseudo = [(":method", b"POST")] + ([(":path", path)] if path is not None else [])
@@ -37,8 +39,9 @@ def processing_request(
             headers=HeaderMap(headers=[HeaderValue(key=k, raw_value=v) for k, v in (*pseudo, *headers)])
         )
     )
-    if address is not None:
-        message.attributes[ATTRIBUTES_NAMESPACE].CopyFrom(struct({SOURCE_ADDRESS: address}))
+    attributes = {SOURCE_ADDRESS: address, PEER_IDENTITY: peer}
+    if given := {name: value for name, value in attributes.items() if value is not None}:
+        message.attributes[ATTRIBUTES_NAMESPACE].CopyFrom(struct(given))
     namespaces = {}
     if claims is not None:
         namespaces[JWT_NAMESPACE] = struct({JWT_PAYLOAD: dict(claims)})

@@ -24,6 +24,9 @@ class Setup:
 
     root: Path
     admin: str = field(default_factory=lambda: f"127.0.0.1:{free_port()}")
+    location: str | None = None
+    """Where the sidecar takes its policy from, if not from the file."""
+    options: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         example = resources.files("extproc.policy") / "examples" / "demo.yaml"
@@ -61,9 +64,10 @@ class Setup:
 
     def command(self, *more: str) -> list[str]:
         parts = python(
-            "extproc", "serve", "--policy", self.policy, "--overrides", self.overrides, "--geo-db", self.geo,
+            "extproc", "serve", "--policy", self.location or self.policy,
+            "--overrides", self.overrides, "--geo-db", self.geo,
             "--log", self.log, "--key", self.key, "--listen", self.socket, "--admin", self.admin,
-            "--node", "test", *more,
+            "--node", "test", *self.options, *more,
         )  # fmt: skip
         return [str(part) for part in parts]
 

@@ -1,15 +1,14 @@
-"""Parsing what a policy declares first: itself, its ingress, classes, zones and regions."""
+"""Parsing the places: `zones:`, `regions:` and `models:`."""
 
 from collections.abc import Callable
-from datetime import date
 from typing import Final
 
-from extproc.core.ids import Country, DataClass, Jurisdiction, ModelId, RegionId
-from extproc.policy.document import Identity, Ingress, RegionEntry, ServedModel, Zone, ZoneId, ZoneMember
+from extproc.core.ids import Country, Jurisdiction, ModelId, RegionId
+from extproc.policy.document import ModelEntry, Operator, RegionEntry, ServedModel, Zone, ZoneId, ZoneMember
+from extproc.policy.parse.dates import validity
 from extproc.policy.parse.scalars import (
     parse_cluster,
     parse_country,
-    parse_day,
     parse_id,
     parse_jurisdiction,
     parse_model,
@@ -17,7 +16,7 @@ from extproc.policy.parse.scalars import (
     parse_subdivision,
     parse_zone,
 )
-from extproc.policy.parse.vocabulary import Vocabulary
+from extproc.policy.parse.vocabulary import Vocabulary, territory
 from extproc.policy.zones import BUILTIN_ZONES
 from extproc.strict_yaml import (
     Field,
@@ -27,7 +26,6 @@ from extproc.strict_yaml import (
     UnfitError,
     Value,
     entries_of,
-    integer,
     list_of,
     nearest,
     number,
@@ -36,62 +34,7 @@ from extproc.strict_yaml import (
     text,
 )
 
-MAX_TRUSTED_HOPS: Final = 16
 MAX_RTT_MS: Final = 60_000.0
-
-
-def identity(table: Table) -> Identity:
-    """Read `policy:`."""
-    id_ = table.required("id", parsed(parse_id))
-    version = table.required("version", integer(minimum=1))
-    as_of = table.required("as_of", parsed(parse_day))
-    review_by = table.required("review_by", parsed(_not_before("as_of", as_of)))
-    return Identity(id=id_.value, version=version.value, as_of=as_of.value, review_by=review_by.value)
-
-
-def validity(table: Table) -> tuple[Field[date | None], Field[date | None]]:
-    """Read `valid_from:` and `valid_until:`, which are both optional and in order."""
-    valid_from = table.optional("valid_from", parsed(parse_day), default=None)
-    return valid_from, table.optional("valid_until", parsed(_not_before("valid_from", valid_from)), default=None)
-
-
-def ingress(vocabulary: Vocabulary) -> Reader[Ingress]:
-    """Make the reader of `ingress:`."""
-
-    def read(table: Table) -> Ingress:
-        region = table.required("region", parsed(vocabulary.region))
-        trusted_hops = table.required("edge", _edge)
-        return Ingress(region=region.value, trusted_hops=trusted_hops.value)
-
-    return table_of(read)
-
-
-def _edge(value: Value) -> int:
-    if value.kind is not Kind.TABLE:
-        if text(value) != "direct":
-            value.refuse("the edge is neither direct nor a number of hops", "write direct, or {trusted_hops: 1}")
-        return 0
-
-    def read(table: Table) -> int:
-        return table.required("trusted_hops", integer(minimum=1, maximum=MAX_TRUSTED_HOPS)).value
-
-    return table_of(read)(value)
-
-
-def classes(vocabulary: Vocabulary) -> Reader[tuple[DataClass, ...]]:
-    """Make the reader of `classes:`."""
-
-    def item(value: Value) -> DataClass:
-        name = DataClass(parsed(parse_id)(value))
-        if name in vocabulary.classes:
-            value.refuse(f"the class '{name}' is listed twice", "keep one of the two")
-        vocabulary.classes.add(name)
-        return name
-
-    def read(value: Value) -> tuple[DataClass, ...]:
-        return tuple(sorted(list_of(item, minimum=1)(value)))
-
-    return read
 
 
 def zones(vocabulary: Vocabulary) -> Reader[dict[ZoneId, Zone]]:
@@ -158,7 +101,7 @@ def regions(vocabulary: Vocabulary) -> Reader[dict[RegionId, RegionEntry]]:
         return name
 
     def entry(name: RegionId, value: Value) -> RegionEntry:
-        region = table_of(_region(name))(value)
+        region = table_of(_region(name, vocabulary))(value)
         if region.cluster in taken:
             message = f"the regions '{taken[region.cluster]}' and '{name}' share the cluster '{region.cluster}'"
             value.refuse(message, "give each region a cluster of its own")
@@ -168,17 +111,24 @@ def regions(vocabulary: Vocabulary) -> Reader[dict[RegionId, RegionEntry]]:
     return entries_of(declare, entry, minimum=1)
 
 
-def _region(name: RegionId) -> Callable[[Table], RegionEntry]:
+def _region(name: RegionId, vocabulary: Vocabulary) -> Callable[[Table], RegionEntry]:
+    def model(written: str) -> ModelId:
+        id_ = ModelId(parse_model(written))
+        vocabulary.models.add(id_)
+        return id_
+
     def read(table: Table) -> RegionEntry:
         country = table.required("country", parsed(parse_country))
         subdivision = table.optional("subdivision", parsed(_inside(country)), default=None)
+        operator = table.optional("operator", table_of(_operator), default=None)
         certs = table.optional("certs", list_of(parsed(parse_id)), default=())
         cluster = table.optional("cluster", parsed(parse_cluster), default=None)
-        models = table.required("models", entries_of(_model_id, _served_model))
+        models = table.required("models", entries_of(model, _served_model))
         rtt_ms = table.optional("rtt_ms", number(minimum=0, maximum=MAX_RTT_MS), default=None)
         return RegionEntry(
             country=country.value,
             subdivision=subdivision.value,
+            operator=operator.value,
             certs=tuple(sorted(set(certs.value))),
             cluster=cluster.value or name,
             models=models.value,
@@ -188,8 +138,11 @@ def _region(name: RegionId) -> Callable[[Table], RegionEntry]:
     return read
 
 
-def _model_id(written: str) -> ModelId:
-    return ModelId(parse_model(written))
+def _operator(table: Table) -> Operator:
+    name = table.required("name", text)
+    seat = table.required("hq", parsed(parse_country))
+    admin_from = table.optional("admin_from", list_of(parsed(parse_country), minimum=1), default=None)
+    return Operator(name=name.value, hq=seat.value, admin_from=tuple(sorted(set(admin_from.value or (seat.value,)))))
 
 
 def _served_model(_: ModelId, value: Value) -> ServedModel:
@@ -212,12 +165,15 @@ def _inside(country: Field[Country]) -> Callable[[str], Jurisdiction]:
     return parse
 
 
-def _not_before(name: str, earliest: Field[date | None]) -> Callable[[str], date]:
-    def parse(written: str) -> date:
-        day = parse_day(written)
-        first = earliest.value if earliest.is_sound else None
-        if first is not None and day < first:
-            raise UnfitError(f"{day} is before {name}, which is {first}", "exchange the two days, or mend one")
-        return day
+def models(vocabulary: Vocabulary) -> Reader[dict[ModelId, ModelEntry]]:
+    """Make the reader of `models:`. It comes after the regions, which are approved for them."""
 
-    return parse
+    def read(table: Table) -> ModelEntry:
+        resident_in = table.optional("resident_in", territory(vocabulary), default=None)
+        cite = table.optional("cite", text, default="")
+        data_class = table.optional("class", parsed(vocabulary.data_class), default=None)
+        if resident_in.is_sound and cite.is_sound and resident_in.value is not None and not cite.value:
+            table.value.complain("nothing says by what the model is bound there", "add 'cite:'")
+        return ModelEntry(resident_in=resident_in.value, cite=cite.value, data_class=data_class.value)
+
+    return entries_of(vocabulary.model, lambda _, value: table_of(read)(value))

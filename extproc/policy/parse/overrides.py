@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 from extproc.core.ids import OverrideId
+from extproc.core.overrides import TargetKind
 from extproc.policy.document import Effect, OverrideEntry
 from extproc.policy.parse.regimes import unique
-from extproc.policy.parse.scalars import parse_end, parse_start
+from extproc.policy.parse.scalars import bounded, parse_end, parse_start
 from extproc.policy.parse.vocabulary import Vocabulary
 from extproc.strict_yaml import Field, Reader, Table, UnfitError, Value, choice, list_of, parsed, table_of
 
@@ -24,15 +25,23 @@ def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
     def read(table: Table) -> OverrideEntry:
         id_ = table.required("id", parsed(unique(seen, "override")))
         effect = table.required("effect", choice(Effect))
-        region = table.required("region", parsed(vocabulary.region))
-        reason = table.required("reason", parsed(_bounded("a reason", LONGEST_REASON)))
+        named = [
+            (kind, table.optional(kind.value, parsed(_name(kind, vocabulary)), default=None)) for kind in TargetKind
+        ]
+        reason = table.required("reason", parsed(bounded("a reason", LONGEST_REASON)))
         from_at = table.required("from", parsed(parse_start))
         until_at = table.optional("until", parsed(_after(from_at)), default=None)
         approved_by = table.required("approved_by", _approvers)
+        targets = [(kind, field.value) for kind, field in named if field.value is not None]
+        if len(targets) != 1:
+            message = f"an override is about one thing, and {len(targets)} are named"
+            table.value.refuse(message, "write one of 'region:', 'permit:' and 'model:'")
+        ((kind, name),) = targets
         return OverrideEntry(
             id=OverrideId(id_.value),
             effect=effect.value,
-            region=region.value,
+            target=kind,
+            name=name,
             reason=reason.value,
             from_at=from_at.value,
             until_at=until_at.value,
@@ -42,24 +51,24 @@ def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
     return list_of(table_of(read))
 
 
+def _name(kind: TargetKind, vocabulary: Vocabulary) -> Callable[[str], str]:
+    match kind:
+        case TargetKind.REGION:
+            return vocabulary.region
+        case TargetKind.PERMIT:
+            return vocabulary.permit
+        case TargetKind.MODEL:
+            return vocabulary.model
+    assert_never(kind)
+
+
 def _approvers(value: Value) -> tuple[str, ...]:
-    names = list_of(parsed(_bounded("a name", LONGEST_NAME)), minimum=1)(value)
+    names = list_of(parsed(bounded("a name", LONGEST_NAME)), minimum=1)(value)
     if len(names) > MOST_APPROVERS:
         value.refuse(f"{len(names)} approvers are listed", f"name at most {MOST_APPROVERS}")
     if len(set(names)) != len(names):
         value.refuse("an approver is listed twice", "name each approver once")
     return tuple(sorted(names))
-
-
-def _bounded(what: str, longest: int) -> Callable[[str], str]:
-    """Make a parser of texts that fit into a record."""
-
-    def parse(written: str) -> str:
-        if len(written) > longest:
-            raise UnfitError(f"{what} of {len(written)} characters does not fit", f"write at most {longest}")
-        return written
-
-    return parse
 
 
 def _after(start: Field[datetime]) -> Callable[[str], datetime]:

@@ -15,13 +15,16 @@ from extproc.policy.document import (
     Confidence,
     Destination,
     ExporterIn,
+    ObligationEntry,
     PermitEntry,
     Regime,
     SubjectIn,
+    TenantHas,
+    TenantHasNot,
     Territory,
 )
-from extproc.policy.parse.catalogue import validity
-from extproc.policy.parse.scalars import parse_country, parse_day, parse_id, parse_subdivision
+from extproc.policy.parse.dates import validity
+from extproc.policy.parse.scalars import bounded, parse_country, parse_day, parse_id, parse_subdivision
 from extproc.policy.parse.vocabulary import Vocabulary, declared, territory
 from extproc.strict_yaml import (
     Field,
@@ -30,6 +33,7 @@ from extproc.strict_yaml import (
     Table,
     UnfitError,
     Value,
+    boolean,
     choice,
     entries_of,
     list_of,
@@ -39,6 +43,8 @@ from extproc.strict_yaml import (
     text,
 )
 
+# A record holds the citation of each permit that a decision rests on, and an entry of the log holds 65,535 bytes.
+LONGEST_CITE: Final = 300
 _MECHANISM: Final = "tenant.mechanisms."
 
 
@@ -51,12 +57,20 @@ def regimes(vocabulary: Vocabulary) -> Reader[tuple[Regime, ...]]:
         when = table.required("when", condition(vocabulary))
         ids: set[str] = set()
         permits = table.required("permits", list_of(table_of(_permit(vocabulary, ids))))
+        if id_.is_sound:
+            vocabulary.permits.update(f"{id_.value}.{permit}" for permit in ids)
+        duties = table.optional("obligations", list_of(table_of(_obligation(vocabulary, set())), minimum=1), default=())
+        verified = table.optional("verified", boolean, default=True)
+        note = table.optional("note", text, default="")
         rules = table.optional("class", entries_of(vocabulary.data_class, _class_rule(ids)), default=None)
         return Regime(
             id=RegimeId(id_.value),
             when=when.value,
             permits=permits.value,
             class_rules=rules.value or {},
+            obligations=duties.value,
+            verified=verified.value,
+            note=note.value,
         )
 
     return list_of(table_of(read), minimum=1)
@@ -80,6 +94,11 @@ def condition(vocabulary: Vocabulary) -> Reader[Condition]:
     places = territory(vocabulary)
     names = one_or_list_of(parsed(vocabulary.data_class))
 
+    def attributes(value: Value) -> tuple[str, ...]:
+        found = tuple(sorted(set(one_or_list_of(parsed(parse_id))(value))))
+        vocabulary.attributes.update(found)
+        return found
+
     def classes(value: Value) -> tuple[DataClass, ...]:
         return tuple(sorted(set(names(value))))
 
@@ -92,6 +111,8 @@ def condition(vocabulary: Vocabulary) -> Reader[Condition]:
             table.optional("exporter_in", lambda v: ExporterIn(exporter_in=places(v)), default=None),
             table.optional("class_in", lambda v: ClassIn(class_in=classes(v)), default=None),
             table.optional("class_not", lambda v: ClassNot(class_not=classes(v)), default=None),
+            table.optional("tenant_has", lambda v: TenantHas(tenant_has=attributes(v)), default=None),
+            table.optional("tenant_has_not", lambda v: TenantHasNot(tenant_has_not=attributes(v)), default=None),
             table.optional("any", lambda v: AnyOf(any=nested(v)), default=None),
             table.optional("all", lambda v: AllOf(all=nested(v)), default=None),
         ]
@@ -116,7 +137,8 @@ def _permit(vocabulary: Vocabulary, ids: set[str]) -> Callable[[Table], PermitEn
         id_ = table.required("id", parsed(unique(ids, "permit")))
         to = table.required("to", _destination(vocabulary))
         basis = table.required("basis", choice(Basis))
-        cite = table.required("cite", text)
+        cite = table.required("cite", parsed(bounded("a citation", LONGEST_CITE)))
+        as_of = table.optional("as_of", parsed(parse_day), default=None)
         valid_from, valid_until = validity(table)
         review_by = table.optional("review_by", parsed(parse_day), default=None)
         confidence = table.optional("confidence", choice(Confidence), default=None)
@@ -127,6 +149,7 @@ def _permit(vocabulary: Vocabulary, ids: set[str]) -> Callable[[Table], PermitEn
             to=to.value,
             basis=basis.value,
             cite=cite.value,
+            as_of=as_of.value,
             valid_from=valid_from.value,
             valid_until=valid_until.value,
             review_by=review_by.value,
@@ -151,13 +174,22 @@ def _destination(vocabulary: Vocabulary) -> Reader[Destination]:
             table.optional("subdivision", code(parse_subdivision), default=None),
             table.optional("in", places, default=None),
         ]
+        not_in = table.optional("not_in", places, default=())
+        operator_in = table.optional("operator_in", places, default=None)
+        operator_not_in = table.optional("operator_not_in", places, default=())
         certs = table.optional("cert", one_or_list_of(parsed(parse_id)), default=())
         territories = [part.value for part in found]
         within = tuple(sorted({names for names in territories if names is not None}))
         if not within:
             mend = "add 'zone:', 'country:' or 'in:'; 'in: anywhere' covers every region"
             table.value.refuse("the destination names no place", mend)
-        return Destination(within=within, certs=tuple(sorted(set(certs.value))))
+        return Destination(
+            within=within,
+            not_in=not_in.value,
+            operator_in=operator_in.value,
+            operator_not_in=operator_not_in.value,
+            certs=tuple(sorted(set(certs.value))),
+        )
 
     def either(value: Value) -> Destination:
         if value.kind is Kind.TABLE:
@@ -165,6 +197,23 @@ def _destination(vocabulary: Vocabulary) -> Reader[Destination]:
         return Destination(within=(places(value),))
 
     return either
+
+
+def _obligation(vocabulary: Vocabulary, ids: set[str]) -> Callable[[Table], ObligationEntry]:
+    def read(table: Table) -> ObligationEntry:
+        id_ = table.required("id", parsed(unique(ids, "obligation")))
+        duty = table.required("duty", text)
+        cite = table.required("cite", text)
+        classes = table.optional("classes", list_of(parsed(vocabulary.data_class), minimum=1), default=None)
+        found = classes.value
+        return ObligationEntry(
+            id=id_.value,
+            duty=duty.value,
+            cite=cite.value,
+            classes=None if found is None else tuple(sorted(set(found))),
+        )
+
+    return read
 
 
 def _class_rule(ids: set[str]) -> Callable[[DataClass, Value], ClassRule]:

@@ -1,8 +1,11 @@
 """The top of the document: its sections, read in the order of their dependence."""
 
 from extproc.core.tables import ConflictMode
-from extproc.policy.document import API_VERSION, PolicyDocument
-from extproc.policy.parse.catalogue import classes, identity, ingress, regions, zones
+from extproc.policy.document import API_VERSION, Deployment, PolicyDocument
+from extproc.policy.parse.cases import cases
+from extproc.policy.parse.catalogue import models, regions, zones
+from extproc.policy.parse.deployment import deployment
+from extproc.policy.parse.identity import classes, identity, ingress
 from extproc.policy.parse.overrides import overrides
 from extproc.policy.parse.regimes import regimes
 from extproc.policy.parse.signals import conflict, signals
@@ -22,29 +25,38 @@ def _document(table: Table) -> PolicyDocument:
     vocabulary = Vocabulary()
     version = table.required("apiVersion", api_version)
     named = table.required("policy", table_of(identity))
-    listed = table.required("classes", classes(vocabulary))
+    listed = table.required("classes", classes(vocabulary, named))
     places = table.optional("zones", zones(vocabulary), default=None)
     catalogue = table.required("regions", regions(vocabulary))
+    about = table.optional("models", models(vocabulary), default=None)
     entry = table.required("ingress", ingress(vocabulary))
     laws = table.required("regimes", regimes(vocabulary))
     parties = table.required("tenants", tenants(vocabulary))
-    sources = table.required("signals", table_of(signals))
+    # Where the tenants are faulty, they are given the benefit of the doubt: one fault brings no report of another.
+    say = not parties.is_sound or any(tenant.subjects for tenant in parties.value.values())
+    sources = table.required("signals", signals(vocabulary, tenants_say=say))
     mode = table.optional("conflict", table_of(conflict), default=ConflictMode.INTERSECT)
+    shared = table.optional("deployment", deployment(vocabulary), default=Deployment())
     orders = table.optional("overrides", overrides(vocabulary), default=())
     plan_length = table.optional("plan", table_of(_plan), default=2)
+    tests = table.optional("tests", cases(vocabulary), default=())
     _ = version.value
     return PolicyDocument(
         identity=named.value,
         ingress=entry.value,
-        classes=listed.value,
+        classes=listed.value.all,
+        unregulated=listed.value.unregulated,
         zones=places.value or {},
         regions=catalogue.value,
+        models=about.value or {},
         regimes=laws.value,
         tenants=parties.value,
         signals=sources.value,
         conflict=mode.value,
+        deployment=shared.value,
         overrides=orders.value,
         plan_length=plan_length.value,
+        tests=tests.value,
     )
 
 

@@ -40,6 +40,11 @@ _INTENDED: Final = {
 }
 """Codes that people write and ISO 3166-1 does not assign, with the mend."""
 
+# SPEC: RFC 1123 section 2.1.
+_HOST: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(?:\.(?!-)[a-z0-9-]{1,63}(?<!-))*")
+# SPEC: SPIFFE-ID section 2: a trust domain in lower case and path segments; the last may be the wildcard of ours.
+_SPIFFE: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]+)*(?:/\*)?")
+
 _RESERVED_HEADERS: Final = frozenset(
     ["authorization", "connection", "cookie", "host", "proxy-authorization", "set-cookie", "x-forwarded-for"],
 )
@@ -94,7 +99,9 @@ def parse_model(written: str) -> str:
 def parse_zone(written: str) -> str:
     """Parse the name of a zone, which may not look like a code or a word of the language."""
     name = name_in(_ZONE, str, "letters, digits and _ in a name that starts with a letter")(written)
-    if is_country(name) or name in _INTENDED or name.lower() in ("anywhere", "builtin"):
+    # EU is a zone that is built in; the others that people take for countries would be misread.
+    misread = name in _INTENDED and name != "EU"
+    if is_country(name) or misread or name.lower() in ("anywhere", "builtin"):
         raise UnfitError(f"'{name}' already has a meaning", f"call the zone something else, such as {name}_ZONE")
     return name
 
@@ -112,10 +119,36 @@ def parse_header(written: str) -> str:
     return name
 
 
+def parse_host(written: str) -> str:
+    """Parse a host name in lower case, without a port."""
+    return name_in(_HOST, str, "a host name in lower case without a port, such as eu.api.example")(written)
+
+
+def parse_spiffe(written: str) -> str:
+    """Parse a SPIFFE id, or one that ends in `/*`."""
+    mend = "an id such as spiffe://example.org/ns/ml/sa/scorer, or spiffe://example.org/ns/ml/* for all below"
+    if len(written) > 2048:  # noqa: PLR2004 - SPEC: SPIFFE-ID section 2.3
+        raise UnfitError("the SPIFFE id is longer than 2048 bytes", "shorten it")
+    return name_in(_SPIFFE, str, mend)(written)
+
+
+def bounded(what: str, longest: int) -> Callable[[str], str]:
+    """Make a parser of texts that fit into a record."""
+
+    def parse(written: str) -> str:
+        if len(written) > longest:
+            raise UnfitError(f"{what} of {len(written)} characters does not fit", f"write at most {longest}")
+        return written
+
+    return parse
+
+
 def parse_country(written: str) -> Country:
     """Parse an assigned ISO 3166-1 alpha-2 code in upper case."""
     if not is_country(written):
-        raise UnfitError(f"'{written[:60]}' is not an assigned ISO 3166-1 code", _mend_of_code(written))
+        code = written.upper()
+        mend = f"write {code[:2]}" if is_jurisdiction(code) else _mend_of_code(written)
+        raise UnfitError(f"'{written[:60]}' is not an assigned ISO 3166-1 code", mend)
     return Country(written)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
-from extproc.core.ids import DataClass, MechanismId, RegionId
+from extproc.core.ids import DataClass, MechanismId, ModelId, RegionId, TenantId
 from extproc.core.iso3166 import is_country, is_jurisdiction
 from extproc.policy.document import ANYWHERE, Territory, ZoneId
 from extproc.policy.parse.scalars import parse_jurisdiction, parse_region_pattern
@@ -25,7 +25,13 @@ class Vocabulary:
     classes: set[DataClass] = field(default_factory=set)
     regions: set[RegionId] = field(default_factory=set)
     zones: set[ZoneId] = field(default_factory=set)
+    models: set[ModelId] = field(default_factory=set)
+    permits: set[str] = field(default_factory=set)
+    """With their regimes: `eu-gdpr.dpf`."""
     mechanisms: set[MechanismId] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
+    """What conditions ask of tenants."""
+    tenants: set[TenantId] = field(default_factory=set)
 
     def data_class(self, written: str) -> DataClass:
         """Parse a reference to a data class."""
@@ -34,6 +40,18 @@ class Vocabulary:
     def region(self, written: str) -> RegionId:
         """Parse a reference to a region."""
         return declared(written, self.regions, "region", RegionId)
+
+    def model(self, written: str) -> ModelId:
+        """Parse a reference to a model that a region is approved for."""
+        return declared(written, self.models, "model", ModelId)
+
+    def permit(self, written: str) -> str:
+        """Parse a reference to a permit, with its regime."""
+        return declared(written, self.permits, "permit", str)
+
+    def tenant(self, written: str) -> TenantId:
+        """Parse a reference to a tenant."""
+        return declared(written, self.tenants, "tenant", TenantId)
 
     def region_pattern(self, written: str) -> str:
         """Parse a pattern that at least one region matches."""

@@ -1,0 +1,34 @@
+"""`deployment:`: how the regions share the work."""
+
+from dataclasses import dataclass
+
+from extproc.core.ids import RegionId
+from extproc.core.tables import Pattern
+from extproc.policy.document.names import Territory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard:
+    """One entry of `shards:` the one region that serves the data of some places."""
+
+    subjects: Territory
+    region: RegionId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """`deployment:` which of the permitted regions share the work, and which wait."""
+
+    pattern: Pattern = Pattern.ACTIVE_ACTIVE
+    """`active-active`: all permitted regions. `active-passive`: those listed first, the others only when none of them
+    can serve. `regional-sharding`: one region for each place, and no failover across regions. `hub-and-spoke`: a region
+    in the request's own country, else a hub. Default: `active-active`."""
+
+    active: tuple[str, ...] = ()
+    """Patterns over region ids, sorted; for `active-passive`."""
+
+    shards: tuple[Shard, ...] = ()
+    """In order: the first one that holds a place counts; for `regional-sharding`. A place in none is served nowhere."""
+
+    hubs: tuple[RegionId, ...] = ()
+    """Sorted; for `hub-and-spoke`."""
