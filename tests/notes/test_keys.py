@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from extproc.ledger.errors import KeyFileError, MalformedError
-from extproc.ledger.keys import add_vkey, create_key, generate_key, load_key, load_or_create_key, load_vkeys
+from extproc.notes.errors import KeyFileError, MalformedError
+from extproc.notes.keys import add_vkey, create_key, generate_key, load_key, load_or_create_key, load_vkeys
 
 
 def test_a_key_file_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Signed notes: a text, and signatures over it by named Ed25519 keys.
 
 Owns the format, strictly: what parses formats back to the same bytes. Where keys are kept is for
-:mod:`extproc.ledger.keys`; what the text says is for :mod:`extproc.ledger.checkpoint`.
+:mod:`extproc.notes.keys`; what the text says is for those who sign it.
 
 SPEC: https://c2sp.org/signed-note
 """
@@ -16,15 +16,15 @@ from typing import Final, TypeAlias
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from extproc.ledger.errors import MalformedError, SignatureError, UnknownSignerError
+from extproc.notes.errors import MalformedError, SignatureError, UnknownSignerError
 
 _ED25519: Final = b"\x01"
 """SPEC: signature type of Ed25519."""
 _KEY_BYTES: Final = 32
 _ID_BYTES: Final = 4
 _SIGNATURE_BYTES: Final = 64
-_LONGEST: Final = 1_000_000
-"""Longest note that is read at all; the limit of the reference implementation."""
+LONGEST: Final = 16 << 20
+"""Longest note that is read at all: a policy bundle of the largest policy. (Go's implementation stops at 1,000,000.)"""
 _DASH: Final = "— "  # SPEC: em dash (U+2014), space
 _CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f]")
 
@@ -111,8 +111,8 @@ def format_note(note: Note) -> bytes:
 
 def parse_note(data: bytes) -> Note:
     """Read a note without verifying anything. Raises MalformedError."""
-    if len(data) > _LONGEST:
-        raise MalformedError(f"note: expected at most {_LONGEST} bytes, found {len(data)}")
+    if len(data) > LONGEST:
+        raise MalformedError(f"note: expected at most {LONGEST} bytes, found {len(data)}")
     try:
         whole = data.decode()
     except UnicodeDecodeError as error:

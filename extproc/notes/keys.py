@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from extproc.ledger.errors import KeyFileError, MalformedError
-from extproc.ledger.note import VerifierKey, format_vkey, parse_vkey
+from extproc.notes.errors import KeyFileError, MalformedError
+from extproc.notes.note import VerifierKey, format_vkey, parse_vkey
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _LARGEST: Final = 4096
@@ -30,7 +30,7 @@ _LARGEST: Final = 4096
 
 
 class SigningKey:
-    """A private key. Each log signs with it by the name of that log's origin."""
+    """A private key. It bears no name: who signs says by which (a log by its origin)."""
 
     __slots__ = ("_private", "public")
 
