@@ -1,11 +1,12 @@
-"""From a vendor's record to a GeoResult, by the type that the database declares.
+"""From a vendor's record to a GeoResult or to a kind of network, by the type that the database declares.
 
-Owns which database types are known and which of their fields are read. Does not open files. What it never reads:
+Owns which database types are known and which of their fields tell a place. Does not open files. What it never reads:
 names (`country` is one in IPinfo Lite), and MaxMind's `is_in_european_union`, which is not the EEA and is absent
 where it is false.
 
 SPEC: MaxMind "GeoIP2 and GeoLite2 databases", DB-IP "MMDB format", IPinfo "Lite", "Core", "Plus" and "IP to
-Country + ASN" field lists. The type strings are those found in published files.
+Country + ASN" field lists, and those named in :mod:`extproc.geo.marks`. The type strings are those found in published
+files.
 """
 
 import re
@@ -15,16 +16,27 @@ from typing import Final
 
 from extproc.core.iso3166 import is_country, is_jurisdiction
 from extproc.geo.errors import GeoDatabaseError
+from extproc.geo.marks import ipinfo_mark, ipinfo_privacy_mark, maxmind_mark
+from extproc.geo.network import NetworkKind
 from extproc.geo.result import NO_COUNTRY, GeoResult, GeoStatus, shared_result
 
 Adapter = Callable[[object], GeoResult]
-"""Takes one decoded record of a database, of any shape, and never raises."""
+"""Takes one decoded record of a database of places, of any shape, and never raises."""
+
+MarkAdapter = Callable[[object], NetworkKind | None]
+"""Takes one decoded record of a database of anonymous networks, of any shape, and never raises."""
 
 SUPPORTED: Final = (
     "MaxMind GeoIP2 and GeoLite2 Country, City and Enterprise, DB-IP Country, City, Location and ISP, "
     "IPinfo Lite, Core and Plus, IPinfo Country, Country + ASN and extended location"
 )
-"""The databases that have an adapter, for people."""
+"""The databases of places that have an adapter, for people."""
+
+SUPPORTED_ANONYMITY: Final = (
+    "MaxMind GeoIP2 Anonymous IP and IP Risk, GeoIP Anonymous Plus and Residential Proxy, "
+    "IPinfo Privacy Detection and Privacy Detection Extended"
+)
+"""The databases of anonymous networks that have an adapter, for people."""
 
 # Vendors sell parts and samples under longer names with the same shape: GeoIP2-City-Europe, GeoIP2-Precision-City.
 _NESTED: Final = re.compile(
@@ -42,9 +54,19 @@ _IPINFO_OLD: Final = frozenset(
     }
 )
 
-# `is_anonymous_proxy` and `is_satellite_provider` are the older names of MaxMind.
-_MAXMIND_MARKS: Final = ("is_anonymous", "is_anycast", "is_anonymous_proxy", "is_satellite_provider")
-_IPINFO_MARKS: Final = ("is_anonymous", "is_anycast", "is_satellite")
+_MAXMIND_MARKED: Final = re.compile(r"Geo(?:IP|IP2)-(?:Anonymous-IP|Anonymous-Plus|IP-Risk)")
+_MAXMIND_RESIDENTIAL: Final = re.compile(r"Geo(?:IP|IP2)-Residential-Proxy")
+# The last two are the names of the files: which types they declare has not been seen.
+_IPINFO_PRIVACY: Final = frozenset(
+    {
+        "standard_privacy",
+        "privacy_detection",
+        "privacy_detection_extended",
+        "extended_privacy_v2",
+        "ipinfo_privacy",
+        "ipinfo_privacy_extended",
+    }
+)
 
 
 def adapter_for(database_type: str, path: Path) -> Adapter:
@@ -55,12 +77,46 @@ def adapter_for(database_type: str, path: Path) -> Adapter:
     """
     if _NESTED.fullmatch(database_type):
         return _nested
-    vendor, _, product = database_type.removesuffix(".mmdb").removesuffix("_sample").partition(" ")
-    if vendor == "ipinfo" and product in _IPINFO_CODE:
+    product = _ipinfo_product(database_type)
+    if product in _IPINFO_CODE:
         return _country_code
-    if vendor == "ipinfo" and product in _IPINFO_OLD:
+    if product in _IPINFO_OLD:
         return _country
     raise GeoDatabaseError(path, f"type {database_type!r} is not supported", f"use one of: {SUPPORTED}")
+
+
+def mark_adapter_for(database_type: str, path: Path) -> MarkAdapter:
+    """Return the adapter for the declared type of a database of anonymous networks.
+
+    Raises GeoDatabaseError, naming `path`, for a type whose marks are not known: every network would seem harmless.
+    """
+    if _MAXMIND_MARKED.fullmatch(database_type):
+        return _maxmind_marked
+    if _MAXMIND_RESIDENTIAL.fullmatch(database_type):
+        return _residential_proxy
+    if _ipinfo_product(database_type) in _IPINFO_PRIVACY:
+        return _ipinfo_privacy
+    raise GeoDatabaseError(
+        path, f"type {database_type!r} is not one of anonymous networks", f"use one of: {SUPPORTED_ANONYMITY}"
+    )
+
+
+def _ipinfo_product(database_type: str) -> str | None:
+    vendor, _, product = database_type.removesuffix(".mmdb").removesuffix("_sample").partition(" ")
+    return product if vendor == "ipinfo" else None
+
+
+def _maxmind_marked(record: object) -> NetworkKind | None:
+    return maxmind_mark(record) if isinstance(record, dict) else NetworkKind.UNREADABLE
+
+
+def _residential_proxy(record: object) -> NetworkKind | None:
+    """Every network in the database is one; its records only say how sure that is."""
+    return NetworkKind.RESIDENTIAL_PROXY if isinstance(record, dict) else NetworkKind.UNREADABLE
+
+
+def _ipinfo_privacy(record: object) -> NetworkKind | None:
+    return ipinfo_privacy_mark(record) if isinstance(record, dict) else NetworkKind.UNREADABLE
 
 
 def _nested(record: object) -> GeoResult:
@@ -74,7 +130,7 @@ def _nested(record: object) -> GeoResult:
         subdivision=_iso_code(largest),
         registered=_iso_code(record.get("registered_country")),
         represented=_iso_code(record.get("represented_country")),
-        uncertain=_is_marked(record.get("traits"), _MAXMIND_MARKS),
+        network=maxmind_mark(record.get("traits")),
     )
 
 
@@ -85,7 +141,7 @@ def _country_code(record: object) -> GeoResult:
     return _result(
         record.get("country_code"),
         subdivision=record.get("region_code"),
-        uncertain=_is_marked(record, _IPINFO_MARKS),
+        network=ipinfo_mark(record),
     )
 
 
@@ -100,7 +156,7 @@ def _result(
     subdivision: object = None,
     registered: object = None,
     represented: object = None,
-    uncertain: bool = False,
+    network: NetworkKind | None = None,
 ) -> GeoResult:
     located = _country_or_none(country)
     if located is not None:
@@ -113,7 +169,7 @@ def _result(
         subdivision=_subdivision_or_none(located, subdivision),
         registered_country=_country_or_none(registered),
         represented_country=_country_or_none(represented),
-        uncertain=uncertain,
+        network=network,
     )
 
 
@@ -131,8 +187,3 @@ def _subdivision_or_none(country: str | None, code: object) -> str | None:
     # SPEC: the databases give the part after the hyphen.
     subdivision = f"{country}-{code}"
     return subdivision if is_jurisdiction(subdivision) else None
-
-
-def _is_marked(traits: object, marks: tuple[str, ...]) -> bool:
-    # False is encoded as absent; some vendors write the text "true".
-    return isinstance(traits, dict) and any(traits.get(mark) in (True, "true") for mark in marks)

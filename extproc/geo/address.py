@@ -16,36 +16,43 @@ _MAPPED: Final = bytes(10) + b"\xff\xff"
 _NAT64: Final = bytes.fromhex("0064ff9b") + bytes(8)
 _MAX_PORT: Final = 65_535
 
+# SPEC: the IANA IPv4 and IPv6 Special-Purpose Address Registries, whole, and with them what is no unicast and what the
+# IANA IPv6 Address Space registry keeps or took back. Globally reachable ones too: they are at many places, or at the
+# end of a tunnel.
 _UNPLACED: Final = (
-    "0.0.0.0/8",  # this network, unspecified
-    "10.0.0.0/8",  # private
-    "100.64.0.0/10",  # carrier-grade NAT
-    "127.0.0.0/8",  # loopback
-    "169.254.0.0/16",  # link-local
-    "172.16.0.0/12",  # private
-    "192.0.0.0/24",  # protocol assignments
-    "192.0.2.0/24",  # documentation
-    "192.31.196.0/24",  # AS112, anycast
-    "192.52.193.0/24",  # automatic multicast tunnelling, anycast
-    "192.88.99.0/24",  # 6to4 relays, anycast
-    "192.168.0.0/16",  # private
-    "192.175.48.0/24",  # AS112, anycast
-    "198.18.0.0/15",  # benchmarking
-    "198.51.100.0/24",  # documentation
-    "203.0.113.0/24",  # documentation
-    "224.0.0.0/4",  # multicast
-    "240.0.0.0/4",  # reserved, broadcast
-    # Outside 2000::/3 nothing is global unicast: unspecified, loopback, IPv4-compatible (which databases alias to
-    # IPv4), translation prefixes of one site, discard-only, segment routing, unique local, link-local, multicast.
+    "0.0.0.0/8",  # this network, unspecified: RFC 791
+    "10.0.0.0/8",  # private: RFC 1918
+    "100.64.0.0/10",  # carrier-grade NAT: RFC 6598
+    "127.0.0.0/8",  # loopback: RFC 1122
+    "169.254.0.0/16",  # link-local: RFC 3927
+    "172.16.0.0/12",  # private: RFC 1918
+    "192.0.0.0/24",  # protocol assignments, with DS-Lite, PCP and TURN anycast: RFC 6890
+    "192.0.2.0/24",  # documentation: RFC 5737
+    "192.31.196.0/24",  # AS112, anycast: RFC 7535
+    "192.52.193.0/24",  # automatic multicast tunnelling, anycast: RFC 7450
+    "192.88.99.0/24",  # 6to4 and 6a44 relays, anycast: RFC 7526, RFC 6751
+    "192.168.0.0/16",  # private: RFC 1918
+    "192.175.48.0/24",  # AS112, anycast: RFC 7534
+    "198.18.0.0/15",  # benchmarking: RFC 2544
+    "198.51.100.0/24",  # documentation: RFC 5737
+    "203.0.113.0/24",  # documentation: RFC 5737
+    "224.0.0.0/4",  # multicast, with its documentation block: RFC 5771, RFC 6676
+    "240.0.0.0/4",  # reserved, broadcast: RFC 1112, RFC 8190
+    # Outside 2000::/3 nothing is global unicast (RFC 3513, RFC 4291). ::/3 holds unspecified, loopback, IPv4-compatible
+    # (which databases alias to IPv4) and IPv4-translated addresses, the translation prefix of one site (RFC 8215),
+    # discard-only (RFC 6666) and the dummy prefix (RFC 9780); 4000::/2 segment routing, 5f00::/16 (RFC 9602); 8000::/1
+    # unique local (RFC 4193), link-local, site-local (RFC 3879) and multicast.
     "::/3",
     "4000::/2",
     "8000::/1",
-    "2001::/23",  # protocol assignments, with Teredo, benchmarking, ORCHID
-    "2001:db8::/32",  # documentation
-    "2002::/16",  # 6to4
-    "2620:4f:8000::/48",  # AS112, anycast
-    "3ffe::/16",  # 6bone, returned
-    "3fff::/20",  # documentation
+    # Protocol assignments (RFC 2928), with Teredo (RFC 4380), PCP, TURN and SRP anycast (RFC 7723, RFC 8155, RFC 9665),
+    # benchmarking (RFC 5180), AMT (RFC 7450), AS112 (RFC 7535), ORCHID (RFC 4843, RFC 7343) and drone tags (RFC 9374).
+    "2001::/23",
+    "2001:db8::/32",  # documentation: RFC 3849
+    "2002::/16",  # 6to4: RFC 3056
+    "2620:4f:8000::/48",  # AS112, anycast: RFC 7534
+    "3ffe::/16",  # 6bone, returned: RFC 3701
+    "3fff::/20",  # documentation: RFC 9637
 )
 
 

@@ -1,6 +1,10 @@
 """The one error of this package."""
 
 from pathlib import Path
+from typing import Final
+
+FETCH_AGAIN: Final = "fetch it again and put it in place with a rename"
+"""The mend for a file whose bytes are not what the vendor made."""
 
 
 class GeoDatabaseError(Exception):

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
+from extproc.geo.network import NetworkKind
+
 
 class GeoStatus(StrEnum):
     """Why a result has a country or has none. Everything but LOCATED is an unknown country."""
@@ -50,9 +52,9 @@ class GeoResult:
     registered_country: str | None = None
     represented_country: str | None = None
 
-    uncertain: bool = False
-    """The database itself marks the network as anonymising, satellite or anycast: the country is then where the
-    network surfaces, which need not be where its user is."""
+    network: NetworkKind | None = None
+    """How the database itself marks the network, if it does: the country may then be where the network surfaces, and
+    not where its user is."""
 
 
 # Bounded, because a damaged database could name any combination; a sound one has a few thousand.
@@ -64,7 +66,7 @@ def shared_result(  # noqa: PLR0913 - the fields of a result
     subdivision: str | None = None,
     registered_country: str | None = None,
     represented_country: str | None = None,
-    uncertain: bool = False,
+    network: NetworkKind | None = None,
 ) -> GeoResult:
     """Return the one instance with these fields."""
     return GeoResult(
@@ -73,7 +75,7 @@ def shared_result(  # noqa: PLR0913 - the fields of a result
         subdivision=subdivision,
         registered_country=registered_country,
         represented_country=represented_country,
-        uncertain=uncertain,
+        network=network,
     )
 
 

@@ -74,8 +74,7 @@ def check_records(content: memoryview, *, node_count: int, record_size: int, met
     if tree_bytes + SEPARATOR_BYTES > metadata_at:
         raise StructureError(f"declares {node_count} nodes, more than it has")
     section = _Section(bytes(content[tree_bytes + SEPARATOR_BYTES : metadata_at]))
-    with content[:tree_bytes] as tree:
-        leaves = {record for record in _RECORDS[record_size](tree) if record > node_count}
+    leaves = {record for record in _RECORDS[record_size](content[:tree_bytes]) if record > node_count}
     for leaf in leaves:
         offset = leaf - node_count - SEPARATOR_BYTES
         if offset < 0:

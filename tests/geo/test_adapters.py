@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.core.iso3166 import is_country, is_jurisdiction
-from extproc.geo.adapters import SUPPORTED, adapter_for
+from extproc.geo.adapters import SUPPORTED, SUPPORTED_ANONYMITY, adapter_for, mark_adapter_for
 from extproc.geo.errors import GeoDatabaseError
+from extproc.geo.network import NetworkKind
 from extproc.geo.result import GeoResult, GeoStatus
 
 HERE = Path("db.mmdb")
@@ -135,18 +136,59 @@ def test_no_subdivision_without_a_country() -> None:
     assert adapted(NESTED[0], {"subdivisions": [{"iso_code": "QC"}]}).subdivision is None
 
 
-@pytest.mark.parametrize("mark", ["is_anonymous", "is_anycast", "is_anonymous_proxy", "is_satellite_provider"])
-def test_marked_networks_are_uncertain(mark: str) -> None:
+def test_the_mark_of_a_network_is_read_beside_its_country() -> None:
     country = {"country": {"iso_code": "CA"}}
-    assert adapted(NESTED[0], country | {"traits": {mark: True}}).uncertain
-    assert not adapted(NESTED[0], country | {"traits": {mark: False}}).uncertain
-    assert not adapted(NESTED[0], country | {"traits": [mark]}).uncertain
+    assert adapted(NESTED[0], country | {"traits": {"is_anycast": True}}).network is NetworkKind.ANYCAST
+    assert adapted(NESTED[0], country | {"traits": ["is_anycast"]}).network is None
+    assert adapted(NESTED[0], country).network is None
+    assert adapted(CODES[0], {"country_code": "CA", "is_anycast": True}).network is NetworkKind.ANYCAST
+    assert adapted(CODES[0], {"country_code": "CA", "anycast": True}).network is None
 
 
-def test_marked_networks_of_ipinfo_are_uncertain() -> None:
-    assert adapted(CODES[0], {"country_code": "CA", "is_anycast": True}).uncertain
-    assert adapted(CODES[0], {"country_code": "CA", "is_anonymous": "true"}).uncertain
-    assert not adapted(CODES[0], {"country_code": "CA", "is_anycast": ""}).uncertain
+def marked(database_type: str, record: object) -> NetworkKind | None:
+    return mark_adapter_for(database_type, HERE)(record)
+
+
+@pytest.mark.parametrize(
+    "database_type", ["GeoIP2-Anonymous-IP", "GeoIP-Anonymous-IP", "GeoIP-Anonymous-Plus", "GeoIP2-IP-Risk"]
+)
+def test_anonymity_of_maxmind(database_type: str) -> None:
+    assert marked(database_type, {"is_anonymous": True, "is_anonymous_vpn": True}) is NetworkKind.VPN
+    assert marked(database_type, {"ip_risk": 85}) is None
+
+
+@pytest.mark.parametrize("database_type", ["GeoIP-Residential-Proxy", "GeoIP2-Residential-Proxy"])
+def test_every_network_of_a_database_of_residential_proxies_is_one(database_type: str) -> None:
+    assert marked(database_type, {"anonymizer_confidence": 1}) is NetworkKind.RESIDENTIAL_PROXY
+    assert marked(database_type, {}) is NetworkKind.RESIDENTIAL_PROXY
+
+
+@pytest.mark.parametrize(
+    "database_type",
+    [
+        "ipinfo standard_privacy.mmdb",
+        "ipinfo privacy_detection_sample.mmdb",
+        "ipinfo privacy_detection_extended_sample.mmdb",
+        "ipinfo extended_privacy_v2.mmdb",
+    ],
+)
+def test_anonymity_of_ipinfo(database_type: str) -> None:
+    record = {"hosting": "true", "proxy": "", "relay": "true", "tor": "false", "vpn": "", "service": "a name"}
+    assert marked(database_type, record) is NetworkKind.RELAY
+
+
+@pytest.mark.parametrize("database_type", [*NESTED, *CODES, *OLD, "", "ipinfo", "GeoIP2-Anonymous-IPv6", "GeoIP2-ISP"])
+def test_other_types_mark_nothing_and_are_refused(database_type: str) -> None:
+    with pytest.raises(GeoDatabaseError) as refused:
+        mark_adapter_for(database_type, HERE)
+    assert repr(database_type) in refused.value.what
+    assert SUPPORTED_ANONYMITY in refused.value.mend
+
+
+@pytest.mark.parametrize("database_type", ["GeoIP2-Anonymous-IP", "GeoIP-Residential-Proxy", "ipinfo standard_privacy"])
+@pytest.mark.parametrize("record", ["true", ["is_anonymous"], 1, True, None])
+def test_a_record_of_another_shape_rules_nothing_out(database_type: str, record: object) -> None:
+    assert marked(database_type, record) is NetworkKind.UNREADABLE
 
 
 def test_equal_results_are_one_object() -> None:
@@ -177,3 +219,9 @@ def test_no_record_raises_and_no_result_leaves_iso_3166(record: object, database
     assert (result.status is GeoStatus.LOCATED) == (result.country is not None)
     assert result.country is None or is_country(result.country)
     assert result.subdivision is None or is_jurisdiction(result.subdivision)
+
+
+@pytest.mark.slow
+@given(anything, st.sampled_from(["GeoIP2-Anonymous-IP", "GeoIP-Residential-Proxy", "ipinfo standard_privacy.mmdb"]))
+def test_no_record_of_an_anonymity_database_raises(record: object, database_type: str) -> None:
+    assert marked(database_type, record) in (None, *NetworkKind)
