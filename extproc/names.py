@@ -12,11 +12,18 @@ ROUTE_HEADER: Final = "x-situs-route"
 """Names the plan's cluster; the route's `cluster_header`."""
 DECISION_HEADER: Final = "x-situs-decision"
 """The decision id; logged by Envoy for each attempt and logged by the cell."""
+ONCE_HEADER: Final = "x-situs-once"
+"""Set where the body that was sent to us is not whole: chooses the route without retries."""
+CONTENT_ENCODING: Final = "content-encoding"
+"""Tells whether a payload's bytes are its content; sent to us only where the policy reads payloads."""
 REFUSAL_CONTENT_TYPE: Final = "application/problem+json"  # RFC 9457
 
 # Attributes and metadata that Envoy sends with a request.
 SOURCE_ADDRESS: Final = "source.address"
 """ENVOY: the client's address as the connection manager's edge settings determine it, with a port."""
+PEER_IDENTITY: Final = "connection.uri_san_peer_certificate"
+"""ENVOY: the URI in the certificate that the client presented on a connection with mutual TLS, such as a SPIFFE id. The
+listener must verify client certificates: an unverified one gives this attribute too."""
 ATTRIBUTES_NAMESPACE: Final = "envoy.filters.http.ext_proc"
 JWT_NAMESPACE: Final = "envoy.filters.http.jwt_authn"
 JWT_PAYLOAD: Final = "situs_token"

@@ -60,7 +60,7 @@ def load_mesh(path: Path, tables: PolicyTables, reading: Reading) -> Mesh:
 def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
     """Make the reader of a mesh file that is used with this policy."""
     known = tuple(region.id for region in tables.regions)
-    reads_claims = reading.residency_claim is not None or bool(reading.tenant_by_claim)
+    reads_claims = reading.claims
 
     def read(table: Table) -> Mesh:
         version = table.required("apiVersion", _version)

@@ -1,17 +1,23 @@
-"""The reference configuration of `envoy/`: `python -m extproc.mesh.references`, with `--check` to compare only.
+"""The reference configurations of `envoy/`: `python -m extproc.mesh.references`, with `--check` to compare only.
 
-Rendered from the example policy and the example mesh file, so that what a reader sees there is what the command makes.
+Rendered from example policies and mesh files, so that what a reader sees there is what the command makes.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Final
 
+from extproc.core.ids import DataClass, TenantId
+from extproc.core.payload import Detector, PayloadReading
+from extproc.core.reading import Reading
 from extproc.mesh.envoy import format_bootstrap, render_bootstrap
 from extproc.mesh.parse import load_mesh
+from extproc.mesh.section import Mesh
+from extproc.policy.compile import CompiledPolicy
 from extproc.policy.load import load_policy
 
 REFERENCES: Final = Path(__file__).parents[2] / "envoy"
@@ -21,16 +27,46 @@ _HEADING: Final = (
 )
 
 
+_PAYLOAD_HEADING: Final = (
+    "The reference for a policy that also reads payloads, hosts and client certificates: rendered from "
+    "extproc/policy/examples/minimal.yaml and extproc/mesh/examples/minimal.yaml, to which are added a class told from "
+    "the first 64 KiB of a body, a tenant matched by host and one matched by SPIFFE id. "
+    "Do not edit; change what it is rendered from, then run `make envoy`."
+)
+_PAYLOAD_BYTES: Final = 64 * 1024
+
+
 def render_references() -> dict[str, str]:
     """Give the text of each reference by its file name."""
+    policy, mesh = _example("demo.yaml")
+    reference = format_bootstrap(render_bootstrap(policy.tables, policy.reading, mesh), heading=_HEADING)
+    policy, mesh = _example("minimal.yaml")
+    rendered = render_bootstrap(policy.tables, _reads_all(policy.reading), mesh)
+    return {"envoy.yaml": reference, "envoy-payload.yaml": format_bootstrap(rendered, heading=_PAYLOAD_HEADING)}
+
+
+def _example(name: str) -> tuple[CompiledPolicy, Mesh]:
     with (
-        as_file(files("extproc.policy") / "examples" / "demo.yaml") as policy_file,
-        as_file(files("extproc.mesh") / "examples" / "demo.yaml") as mesh_file,
+        as_file(files("extproc.policy") / "examples" / name) as policy_file,
+        as_file(files("extproc.mesh") / "examples" / name) as mesh_file,
     ):
         policy = load_policy(policy_file)
-        mesh = load_mesh(mesh_file, policy.tables, policy.reading)
-    rendered = render_bootstrap(policy.tables, policy.reading, mesh)
-    return {"envoy.yaml": format_bootstrap(rendered, heading=_HEADING)}
+        return policy, load_mesh(mesh_file, policy.tables, policy.reading)
+
+
+def _reads_all(reading: Reading) -> Reading:
+    """Add everything that changes Envoy's configuration and that the examples do not read."""
+    payload = PayloadReading(
+        limit_bytes=_PAYLOAD_BYTES,
+        unreadable=DataClass("personal"),
+        detectors={Detector.IBAN: DataClass("personal")},
+    )
+    bindings = replace(
+        reading.bindings,
+        by_host={"clinic.api.example": TenantId("clinic")},
+        below_spiffe={"spiffe://acme.example/": TenantId("mesh")},
+    )
+    return replace(reading, payload=payload, bindings=bindings)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

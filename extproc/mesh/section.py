@@ -112,7 +112,10 @@ class Limits:
     would refuse a path of 64 KiB.
 
     `buffer_kib` (1024): body that Envoy keeps for a retry, and of what it buffers for each connection, in KiB. A
-    request with a larger body is still served, but goes to one region only, without a retry.
+    request with a larger body is still served, but goes to one region only, without a retry. A client that opens all
+    of its 100 streams on one HTTP/2 connection can make Envoy keep 100 times as much. Where the policy reads payloads,
+    the policy's own limit (`limit_kib`) takes the place of this one on the clients' side, and bodies over that limit
+    are not retried: there, this one only bounds what waits to be sent to a cell.
     """
 
     in_flight: int = 10_000

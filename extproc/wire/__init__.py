@@ -5,6 +5,7 @@ Owns the protobuf messages of Envoy and the gRPC server. Decides nothing and rec
 typical request in 5 us.
 
 * :mod:`extproc.wire.request` - a `ProcessingRequest` becomes `RequestFacts`
+* :mod:`extproc.wire.payload` - the stream of a request whose payload the policy reads
 * :mod:`extproc.wire.response` - a `Decision` becomes a `ProcessingResponse`
 * :mod:`extproc.wire.refusals` - which HTTP status each refusal is
 * :mod:`extproc.wire.access_log` - Envoy's access log becomes attempts and ended requests

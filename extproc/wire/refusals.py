@@ -74,6 +74,11 @@ REFUSALS: Final = MappingProxyType(
             title="The jurisdiction is not covered",
             detail="The policy has no rules for this jurisdiction and data class, so no region is permitted.",
         ),
+        Refusal.WRONG_INGRESS: Answer(
+            status=HTTPStatus.MISDIRECTED_REQUEST,  # RFC 9110 section 15.5.20; 307 where another host takes it
+            title="The request arrived in the wrong place",
+            detail="The region in which this request arrived may not process it. Send it to the right host.",
+        ),
         Refusal.NO_PERMITTED_REGION: Answer(
             status=_LEGAL,
             title="No region is permitted",

@@ -7,22 +7,23 @@ SPEC: envoy.service.ext_proc.v3.ProcessingRequest.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from google.protobuf.message import DecodeError
 
-from extproc.core.facts import Binding, RequestFacts, Signal, Source, Tier
+from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
 from extproc.core.ids import DataClass, Jurisdiction, ModelId, TenantId
 from extproc.core.iso3166 import is_jurisdiction
-from extproc.core.reading import Reading
+from extproc.core.reading import AUTHORITY, Reading
 from extproc.core.reasons import Fault
 from extproc.names import (
     ATTRIBUTES_NAMESPACE,
     CREDENTIALS_NAMESPACE,
     JWT_NAMESPACE,
     JWT_PAYLOAD,
+    PEER_IDENTITY,
     SOURCE_ADDRESS,
 )
 
@@ -34,11 +35,68 @@ _PATH: Final = ":path"
 _ALPHA_2: Final = 2
 _LONGEST_DECLARATION: Final = 64
 """Bytes of a declared value that are looked at; no vocabulary has a longer word."""
+_LONGEST_HOST: Final = 262
+"""Bytes of a host that are looked at: a name and a port."""
+_MOST_RESIDENCIES: Final = 8
+"""Codes that one claim may list."""
 
-_NOT_FORWARDED: Final = Signal(source=Source.GEOIP, tier=Tier.TRUSTED_EDGE, jurisdiction=None, detail="not_forwarded")
+_NOT_FORWARDED: Final = (
+    Signal(source=Source.GEOIP, tier=Tier.TRUSTED_EDGE, jurisdiction=None, detail="not_forwarded"),
+)
 
-Locate = Callable[[str], Signal]
-"""From Envoy's `source.address` to the geolocation signal. Never raises; an address it cannot place gives None."""
+Locate = Callable[[str, float], tuple[Signal, ...]]
+"""From Envoy's `source.address` and the time in Unix seconds to the signals of geolocation. Never raises; an address
+that it cannot place gives one without a jurisdiction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """The parts of a request that any policy could read, taken out of the message once."""
+
+    headers: Mapping[str, bytes]
+    """By name. One that came with two different values is not in it."""
+    conflicting: frozenset[str]
+    """The names of those that did."""
+    claims: Mapping[str, Any] | None
+    """The claims of the verified token; None where no credentials were presented at all."""
+    address: str
+    """Envoy's `source.address`, empty where it was not sent."""
+    peer: str
+    """The URI of the client's certificate, empty where it presented none."""
+
+    @property
+    def path(self) -> bytes | None:
+        """The path with its query, None where there is none."""
+        return self.headers.get(_PATH)
+
+
+def receive(message: bytes) -> Received | None:
+    """Take a message apart; None where it is not what Envoy sends for the headers of a request."""
+    try:
+        request = ProcessingRequest.FromString(message)
+    except DecodeError:
+        return None
+    if not request.HasField("request_headers"):
+        return None
+    values: dict[str, bytes] = {}
+    conflicting: set[str] = set()
+    # ENVOY: only the headers on the rendered allow list arrive, so all of them are read.
+    for header in request.request_headers.headers.headers:
+        # ENVOY: raw_value is what current versions fill; value is the older, UTF-8 only field.
+        value = header.raw_value or header.value.encode()
+        if values.setdefault(header.key, value) != value:
+            conflicting.add(header.key)
+    for name in conflicting:
+        del values[name]
+    if _PATH not in values:
+        return None
+    return Received(
+        headers=values,
+        conflicting=frozenset(conflicting),
+        claims=_verified_claims(request),
+        address=_attribute(request, SOURCE_ADDRESS),
+        peer=_attribute(request, PEER_IDENTITY),
+    )
 
 
 class RequestReader:
@@ -47,91 +105,112 @@ class RequestReader:
     def __init__(self, reading: Reading, locate: Locate) -> None:
         self._reading = reading
         self._locate = locate
-        self._wanted = frozenset((*reading.headers, _PATH))
+        self._declaring = frozenset(reading.headers)
         self._models = {model.encode(): (model, versions) for model, versions in reading.models.items()}
+        # The longest prefix that matches counts.
+        below = reading.bindings.below_spiffe
+        self._below = sorted(below.items(), key=lambda item: len(item[0]), reverse=True)
 
-    def read(self, message: bytes) -> RequestFacts:
-        """Give the facts of one request; faults say what could not be read."""
-        try:
-            request = ProcessingRequest.FromString(message)
-        except DecodeError:
-            return _unreadable()
-        if not request.HasField("request_headers"):
-            return _unreadable()
-        values, conflicting = self._headers(request.request_headers.headers.headers)
-        path = values.get(_PATH)
-        if path is None:
-            return _unreadable()
+    def read(self, message: bytes, now_s: float) -> RequestFacts:
+        """Give the facts of one request at `now_s`, in Unix seconds; faults say what could not be read."""
+        return self.facts(receive(message), now_s)
 
+    def facts(self, received: Received | None, now_s: float) -> RequestFacts:
+        """Give the facts of a request that was taken apart."""
+        if received is None or received.path is None:
+            return _unreadable()
+        conflicting = not self._declaring.isdisjoint(received.conflicting)
         faults = [Fault.CONFLICTING_DECLARATIONS] if conflicting else []
-        claims = _verified_claims(request)
-        tenant, binding = self._tenant(claims)
+        tenant, binding = self._tenant(received)
         signals: list[Signal] = []
-        if self._reading.geoip:
-            signals.append(self._located(_source_address(request)))
+        subjects = self._reading.bindings.subjects.get(tenant) if tenant is not None else None
+        if subjects is not None:
+            place = self._as_singled_out(subjects)
+            signals.append(Signal(source=Source.TENANT, tier=Tier.TENANT_BINDING, jurisdiction=place))
+        if self._reading.geo is not None:
+            signals += self._located(received.address, now_s)
+        classes: tuple[ClassSignal, ...] = ()
         try:
-            signals += self._claimed(claims)
-            signals += self._declared(values)
-            declared_class = self._declared_class(values)
+            signals += self._claimed(received.claims)
+            signals += self._declared(received.headers)
+            classes = self._declared_class(received.headers)
         except ValueError:
             faults.append(Fault.MALFORMED_DECLARATION)
-            declared_class = None
         return RequestFacts(
             tenant=tenant,
             binding=binding,
-            model=self._model(path),
-            declared_class=declared_class,
+            model=self._model(received.path),
+            classes=classes,
             signals=tuple(signals),
             faults=tuple(faults),
         )
 
-    def _headers(self, headers: Any) -> tuple[dict[str, bytes], bool]:  # noqa: ANN401 - an unstubbed protobuf list
-        """Pick the headers that the policy reads; tell whether one of them came with two different values."""
-        values: dict[str, bytes] = {}
-        conflicting = False
-        wanted = self._wanted
-        for header in headers:
-            name = header.key
-            if name in wanted:
-                # ENVOY: raw_value is what current versions fill; value is the older, UTF-8 only field.
-                value = header.raw_value or header.value.encode()
-                if values.setdefault(name, value) != value:
-                    conflicting = True
-        return values, conflicting
+    def _tenant(self, received: Received) -> tuple[TenantId | None, Binding]:
+        """Bind the request to its tenant; credentials that name two different tenants bind it to none.
 
-    def _tenant(self, claims: Mapping[str, Any] | None) -> tuple[TenantId | None, Binding]:
-        """Bind the request to its tenant; claims that name two different tenants bind it to none."""
-        if claims is None:
-            anonymous = self._reading.anonymous_tenant
-            return anonymous, Binding.NONE if anonymous is None else Binding.ANONYMOUS
-        found = {
-            tenant
-            for claim, by_value in self._reading.tenant_by_claim.items()
-            if claim in claims and (tenant := by_value.get(claims[claim].string_value)) is not None
-        }
-        if len(found) == 1:
-            return found.pop(), Binding.CLAIM
-        return None, Binding.NONE
+        What is verified goes before what is not. Where tokens bind, one that binds to nobody is not the same as none,
+        so no host makes up for it.
+        """
+        bindings = self._reading.bindings
+        claims = received.claims
+        found: dict[TenantId, Binding] = {}
+        peer = self._peer(received.peer)
+        if peer is not None:
+            found[peer] = Binding.SPIFFE
+        if claims is not None:
+            by_claim = {
+                tenant
+                for claim, by_value in bindings.by_claim.items()
+                if claim in claims and (tenant := by_value.get(claims[claim].string_value)) is not None
+            }
+            found.update(dict.fromkeys(by_claim, Binding.CLAIM))
+        if found:
+            return found.popitem() if len(found) == 1 else (None, Binding.NONE)
+        if claims is not None and bindings.by_claim:
+            return None, Binding.NONE
+        if bindings.by_host:
+            host = received.headers.get(AUTHORITY, b"")[:_LONGEST_HOST].partition(b":")[0]
+            tenant = bindings.by_host.get(host.decode("latin-1").lower())
+            if tenant is not None:
+                return tenant, Binding.HOST
+        anonymous = bindings.anonymous
+        return anonymous, Binding.NONE if anonymous is None else Binding.ANONYMOUS
 
-    def _located(self, address: str) -> Signal:
+    def _peer(self, peer: str) -> TenantId | None:
+        """Give the tenant of a verified certificate."""
+        if not peer:
+            return None
+        exact = self._reading.bindings.by_spiffe.get(peer)
+        if exact is not None:
+            return exact
+        return next((tenant for prefix, tenant in self._below if peer.startswith(prefix)), None)
+
+    def _located(self, address: str, now_s: float) -> tuple[Signal, ...]:
         """Place the client, as far as the declared edge really delivered its address."""
         # ENVOY: an address that was taken from x-forwarded-for has port 0. With a proxy declared in front, any other
         # port means that the header was absent or unreadable, and the address is the proxy's own.
         if self._reading.trusted_hops and not address.endswith(":0"):
             return _NOT_FORWARDED
-        signal = self._locate(address)
-        place = signal.jurisdiction
+        signals = self._locate(address, now_s)
+        place = signals[0].jurisdiction
         if place is None or len(place) == _ALPHA_2 or place in self._reading.subdivisions:
-            return signal
-        return replace(signal, jurisdiction=Jurisdiction(place[:_ALPHA_2]))
+            return signals
+        return (replace(signals[0], jurisdiction=Jurisdiction(place[:_ALPHA_2])), *signals[1:])
 
     def _claimed(self, claims: Mapping[str, Any] | None) -> list[Signal]:
-        """Read the residency claim of a verified token. Raises ValueError where it is no jurisdiction."""
+        """Read the residency claim of a verified token: a code, or a list of codes, all of which count.
+
+        Raises ValueError where it is neither.
+        """
         claim = self._reading.residency_claim
         if claim is None or claims is None or claim not in claims:
             return []
-        jurisdiction = self._parse_jurisdiction(claims[claim].string_value)
-        return [Signal(source=Source.JWT, tier=Tier.VERIFIED_CLAIM, jurisdiction=jurisdiction)]
+        value = claims[claim]
+        listed = value.list_value.values if value.HasField("list_value") else [value]
+        if not 0 < len(listed) <= _MOST_RESIDENCIES:
+            raise ValueError("a claim with no residency, or with too many")
+        places = dict.fromkeys(self._parse_jurisdiction(each.string_value) for each in listed)
+        return [Signal(source=Source.JWT, tier=Tier.VERIFIED_CLAIM, jurisdiction=place) for place in places]
 
     def _declared(self, values: Mapping[str, bytes]) -> list[Signal]:
         """Read the declared jurisdiction. Raises ValueError where it is none."""
@@ -141,15 +220,15 @@ class RequestReader:
         jurisdiction = self._parse_jurisdiction(_parse_token(values[name]).upper())
         return [Signal(source=Source.HEADER, tier=Tier.UNAUTHENTICATED, jurisdiction=jurisdiction)]
 
-    def _declared_class(self, values: Mapping[str, bytes]) -> DataClass | None:
+    def _declared_class(self, values: Mapping[str, bytes]) -> tuple[ClassSignal, ...]:
         """Read the declared data class. Raises ValueError where the policy has no such class."""
         name = self._reading.class_header
         if name is None or name not in values:
-            return None
+            return ()
         declared = DataClass(_parse_token(values[name]))
         if declared not in self._reading.classes:
             raise ValueError("a data class that the policy does not have")
-        return declared
+        return (ClassSignal(source=ClassSource.HEADER, data_class=declared),)
 
     def _model(self, path: bytes) -> ModelId | None:
         """Read the model from the path, if it is one that the policy knows, in a version that it approves."""
@@ -165,10 +244,13 @@ class RequestReader:
         return model
 
     def _parse_jurisdiction(self, text: str) -> Jurisdiction:
-        """Read a code. A subdivision that the policy does not single out is its country: no more is recorded."""
         if not is_jurisdiction(text):
             raise ValueError("not an ISO 3166 code")
-        return Jurisdiction(text if text in self._reading.subdivisions else text[:_ALPHA_2])
+        return self._as_singled_out(Jurisdiction(text))
+
+    def _as_singled_out(self, place: Jurisdiction) -> Jurisdiction:
+        """Give a subdivision that the policy does not single out as its country: no more is recorded."""
+        return place if place in self._reading.subdivisions else Jurisdiction(place[:_ALPHA_2])
 
 
 def _unreadable() -> RequestFacts:
@@ -176,7 +258,7 @@ def _unreadable() -> RequestFacts:
         tenant=None,
         binding=Binding.NONE,
         model=None,
-        declared_class=None,
+        classes=(),
         signals=(),
         faults=(Fault.MALFORMED_REQUEST,),
     )
@@ -206,12 +288,12 @@ def _verified_claims(request: Any) -> Mapping[str, Any] | None:  # noqa: ANN401 
     return {} if CREDENTIALS_NAMESPACE in namespaces else None
 
 
-def _source_address(request: Any) -> str:  # noqa: ANN401 - an unstubbed protobuf message
+def _attribute(request: Any, name: str) -> str:  # noqa: ANN401 - an unstubbed protobuf message
     attributes = request.attributes
     if ATTRIBUTES_NAMESPACE not in attributes:
         return ""
     fields = attributes[ATTRIBUTES_NAMESPACE].fields
-    if SOURCE_ADDRESS not in fields:
+    if name not in fields:
         return ""
-    address: str = fields[SOURCE_ADDRESS].string_value
-    return address
+    value: str = fields[name].string_value
+    return value

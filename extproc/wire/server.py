@@ -3,6 +3,9 @@
 `Process` is registered as a *unary* method: with only the request headers sent, Envoy writes one message and reads
 one answer, which on the wire is the same as a unary call and costs half the CPU of a stream handler. Messages pass
 as bytes; gRPC neither parses nor serialises them.
+
+Where the policy reads payloads there are two messages and two answers, and `Process` is registered as what it is, a
+stream (:mod:`extproc.wire.payload`).
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
 from extproc.names import ACCESS_LOG_SERVICE, EXT_PROC_SERVICE
+from extproc.wire.payload import Preview, ProcessStream, payload_stream
 from extproc.wire.socket import UNIX, SocketClaim
 
 _EMPTY: Final = b""
@@ -33,6 +37,14 @@ OpenLog = Callable[[], Callable[[bytes], None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PayloadServer:
+    """Who answers requests whose payloads are read."""
+
+    process: ProcessStream
+    preview: Preview
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WireServer:
     """A started server. `address` is where it listens, with the real port."""
 
@@ -42,8 +54,14 @@ class WireServer:
     _health: HealthServicer
 
     @classmethod
-    async def start(cls, listen: str, *, process: Process, open_log: OpenLog) -> "WireServer":
+    async def start(
+        cls, listen: str, *, process: Process, open_log: OpenLog, payloads: "PayloadServer | None" = None
+    ) -> "WireServer":
         """Listen on `listen` (`unix:/path` or `host:port`) and say SERVING.
+
+        `payloads`, if there is one, is asked in place of `process`, and is given payloads too. Envoy must have
+        been told to send them: the requests of one that sends headers only are refused. One that sends bodies to
+        `process` is steered by the headers alone, which is right for a policy that reads no payloads.
 
         Raises OSError where the address cannot be bound.
         """
@@ -51,7 +69,7 @@ class WireServer:
         server = grpc.aio.server(options=_OPTIONS)
         health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
-        server.add_generic_rpc_handlers((_ext_proc(process), _access_log(open_log)))
+        server.add_generic_rpc_handlers((_ext_proc(process, payloads), _access_log(open_log)))
         try:
             port = server.add_insecure_port(listen)
         except RuntimeError as error:
@@ -77,11 +95,21 @@ class WireServer:
         self.claim.release()
 
 
-def _ext_proc(process: Process) -> grpc.GenericRpcHandler:
+def _ext_proc(process: Process, payloads: PayloadServer | None) -> grpc.GenericRpcHandler:
     async def handle(message: bytes, _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
         return await process(message)
 
     handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(handle)
+    if payloads is not None:
+        answers = payload_stream(payloads.process, payloads.preview)
+
+        async def converse(
+            messages: AsyncIterator[bytes], _context: "grpc.aio.ServicerContext[bytes, bytes]"
+        ) -> AsyncIterator[bytes]:
+            async for answer in answers(messages):
+                yield answer
+
+        handler = grpc.stream_stream_rpc_method_handler(converse)
     return grpc.method_handlers_generic_handler(EXT_PROC_SERVICE, {"Process": handler})
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from types import MappingProxyType
 
+from extproc.core.georules import GeoRules
 from extproc.core.ids import Country, PolicyRevision, RegionId
 from extproc.core.reading import Reading
 from extproc.core.tables import PolicyTables, Region
@@ -50,4 +51,4 @@ def mesh_of(
     )
 
 
-READING = Reading(jurisdiction_header="x-data-jurisdiction", class_header="x-data-class", geoip=True)
+READING = Reading(jurisdiction_header="x-data-jurisdiction", class_header="x-data-class", geo=GeoRules())

@@ -7,6 +7,7 @@ import pytest
 from mesh.example import READING, tables_of
 
 from extproc.core.ids import RegionId, TenantId
+from extproc.core.reading import TenantBindings
 from extproc.mesh.parse import mesh_reader, parse_endpoint
 from extproc.mesh.section import Endpoints, Jwt, Mesh, TcpAddress, UnixSocket
 from extproc.strict_yaml import DocumentError, UnfitError, read_text
@@ -23,7 +24,11 @@ JWT = 'jwt: {issuer: "https://id.example", audiences: [inference], jwks_file: /e
 
 
 def read(text: str, *, reads_claims: bool = False) -> Mesh:
-    reading = replace(READING, tenant_by_claim={"tenant": {"acme": TenantId("acme")}}) if reads_claims else READING
+    reading = (
+        replace(READING, bindings=TenantBindings(by_claim={"tenant": {"acme": TenantId("acme")}}))
+        if reads_claims
+        else READING
+    )
     return read_text(text, mesh_reader(tables_of(2), reading), file="mesh.yaml")
 
 

@@ -9,6 +9,8 @@ import pytest
 from mesh.example import READING, mesh_of, tables_of
 from ruamel.yaml import YAML
 
+from extproc.core.ids import DataClass
+from extproc.core.payload import PayloadReading
 from extproc.core.steering import format_plan, parse_plan
 from extproc.mesh.envoy import format_bootstrap, render_bootstrap
 from extproc.mesh.envoy.reasons import REASONS
@@ -113,10 +115,26 @@ def test_the_same_inputs_give_the_same_text() -> None:
 
 def test_every_reason_is_given_once_where_its_field_is() -> None:
     mesh = replace(mesh_of([9001, 9002]), jwt=Jwt(issuer="i", audiences=("a",), jwks_file="/k"))
-    text = format_bootstrap(render_bootstrap(tables_of(2), replace(READING, trusted_hops=1), mesh), heading="Hello.")
-    assert text.startswith("# Hello.\n")
-    prose = " ".join(line.strip().removeprefix("# ") for line in text.splitlines() if line.lstrip().startswith("#"))
-    assert {field: prose.count(reason) for field, reason in REASONS.items()} == dict.fromkeys(REASONS, 1)
+    payload = PayloadReading(limit_bytes=1024, unreadable=DataClass("special"))
+    given = dict.fromkeys(REASONS, 0)
+    for reading in (READING, replace(READING, payload=payload)):
+        text = format_bootstrap(
+            render_bootstrap(tables_of(2), replace(reading, trusted_hops=1), mesh), heading="Hello."
+        )
+        assert text.startswith("# Hello.\n")
+        prose = " ".join(line.strip().removeprefix("# ") for line in text.splitlines() if line.lstrip().startswith("#"))
+        for field, reason in REASONS.items():
+            assert prose.count(reason) <= 1, field
+            given[field] += prose.count(reason)
+    only_once = {
+        "request_body_mode",
+        "route_cache_action: CLEAR",
+        "route_cache_action: RETAIN",
+        "allow_content_length_header",
+        "clear_route_cache",
+        "request_body_buffer_limit",
+    }
+    assert given == {field: 1 if field in only_once else 2 for field in REASONS}
 
 
 def test_a_text_that_yaml_could_read_as_something_else_is_quoted() -> None:

@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field, replace
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -76,12 +78,17 @@ def free_port() -> int:
 
 
 class Cell:
-    """A cell that answers `status` to what is not a health check, and remembers who asked."""
+    """A cell that answers `status` to what is not a health check, and remembers who asked and with which body.
+
+    One that does not `reads` answers before the body, and ends the connection.
+    """
 
     def __init__(self) -> None:
         self.status = 200
         self.ready = True
+        self.reads = True
         self.requests: list[dict[str, str]] = []
+        self.bodies: list[bytes] = []
         cell = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -92,11 +99,18 @@ class Cell:
                     self._answer(200 if cell.ready else 503)
                     return
                 cell.requests.append({name.lower(): value for name, value in self.headers.items()})
+                if cell.reads:
+                    cell.bodies.append(_read_body(self.headers, self.rfile))
+                else:
+                    self.close_connection = True
                 if cell.status == 0:  # a cell that dies in the middle
                     self.connection.shutdown(socket.SHUT_RDWR)
                     self.close_connection = True
                 else:
                     self._answer(cell.status)
+
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def _answer(self, status: int) -> None:
                 self.send_response(status)
@@ -214,7 +228,9 @@ class World:
     def forget(self) -> None:
         for cell in self.cells:
             cell.status = 200
+            cell.reads = True
             cell.requests.clear()
+            cell.bodies.clear()
 
 
 @contextlib.contextmanager
@@ -281,6 +297,17 @@ def headers_of(request: Proto) -> dict[str, str]:
 def source_of(request: Proto) -> str:
     address: str = request.attributes[ATTRIBUTES_NAMESPACE].fields[SOURCE_ADDRESS].string_value
     return address
+
+
+def _read_body(headers: Message, stream: BufferedIOBase) -> bytes:
+    if headers.get("transfer-encoding") != "chunked":
+        return stream.read(int(headers.get("content-length", "0")))
+    body = b""
+    while length := int(stream.readline(), 16):
+        body += stream.read(length)
+        stream.readline()
+    stream.readline()
+    return body
 
 
 def _is_ready(admin: str) -> bool:

@@ -26,6 +26,7 @@ _STATUSES = {
     Refusal.UNKNOWN_CLASS: 400,
     Refusal.UNKNOWN_JURISDICTION: 451,
     Refusal.UNGOVERNED_JURISDICTION: 451,
+    Refusal.WRONG_INGRESS: 421,
     Refusal.NO_PERMITTED_REGION: 451,
     Refusal.NO_SERVING_REGION: 503,
     Refusal.LOG_UNAVAILABLE: 503,
@@ -69,6 +70,17 @@ def test_retry_after_is_told_where_it_may_help() -> None:
     deny = Deny(refusal=Refusal.NO_SERVING_REGION, retry_after_s=2)
     immediate = ProcessingResponse.FromString(Responder().respond(deny, _ID)).immediate_response
     assert _headers(immediate.headers)["retry-after"] == b"2"
+
+
+def test_a_redirect_keeps_the_path_and_names_the_host() -> None:
+    responder = Responder()
+    deny = Deny(refusal=Refusal.WRONG_INGRESS, redirect_host="sg.api.example")
+    for path in (b"/v2/models/digits/infer?a=b%20c", b"/other", b""):
+        immediate = ProcessingResponse.FromString(responder.respond(deny, _ID, path=path)).immediate_response
+        assert immediate.status.code == 307
+        assert _headers(immediate.headers)["location"] == b"https://sg.api.example" + path
+        assert json.loads(immediate.body)["reason"] == "wrong_ingress"
+        assert path.decode() not in immediate.body.decode() or not path
 
 
 @pytest.mark.parametrize("steering", [_STEER, Deny(refusal=Refusal.NO_PERMITTED_REGION)])

@@ -26,6 +26,7 @@ with warnings.catch_warnings():
     from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
     from envoy_data_plane.envoy.extensions.filters.http.jwt_authn import v3 as jwt_authn
     from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
+    from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as set_filter_state
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
     from envoy_data_plane.envoy.extensions.http.early_header_mutation.header_mutation import v3 as early_mutation
     from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections import v3 as connection_limit
@@ -62,6 +63,7 @@ __all__ = [
     "route",
     "router",
     "seconds",
+    "set_filter_state",
     "types",
     "upstream_http",
 ]

@@ -15,7 +15,7 @@ from extproc.mesh.envoy.api import (
     router,
     seconds,
 )
-from extproc.mesh.envoy.decision import decision_filter
+from extproc.mesh.envoy.decision import decision_filter, reroute_filter
 from extproc.mesh.envoy.logs import sidecar_log
 from extproc.mesh.envoy.routes import routes
 from extproc.mesh.envoy.tokens import credentials_filter, token_filter
@@ -32,6 +32,14 @@ _CONNECTION_WINDOW: Final = 1024 * 1024
 
 def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Listener:
     """Give the listener that clients connect to."""
+    buffered = mesh.limits.buffer_kib * 1024
+    window = _STREAM_WINDOW
+    if reading.payload is not None:
+        # ENVOY: the buffer is what makes a body "partial", and of HTTP/2 the window is. So a body of `limit_bytes` is
+        # whole to the sidecar, and of a longer one at most twice that is sent. A longer one cannot be retried: a route
+        # with a larger buffer of its own would keep it, and send its beginning twice (measured).
+        buffered = reading.payload.limit_bytes
+        window = max(window, buffered)
     manager = hcm.HttpConnectionManager(
         stat_prefix="situs",
         codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
@@ -51,11 +59,11 @@ def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Li
         ),
         http2_protocol_options=core.Http2ProtocolOptions(
             max_concurrent_streams=_STREAMS,
-            initial_stream_window_size=_STREAM_WINDOW,
-            initial_connection_window_size=_CONNECTION_WINDOW,
+            initial_stream_window_size=window,
+            initial_connection_window_size=max(_CONNECTION_WINDOW, window),
         ),
         http_filters=_filters(reading, mesh),
-        route_config=routes(mesh, plan_length),
+        route_config=routes(reading, mesh, plan_length),
         access_log=[sidecar_log(REQUEST_LOG)],
     )
     chain = listener.FilterChain(
@@ -66,7 +74,7 @@ def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Li
     return listener.Listener(
         name="situs",
         address=address_of(mesh.listener),
-        per_connection_buffer_limit_bytes=mesh.limits.buffer_kib * 1024,
+        per_connection_buffer_limit_bytes=buffered,
         filter_chains=[chain],
     )
 
@@ -86,10 +94,12 @@ def _early_strip() -> core.TypedExtensionConfig:
 
 def _filters(reading: Reading, mesh: Mesh) -> list[hcm.HttpFilter]:
     """Give the filters in order: tokens are verified, then the decision is made, then the request is routed."""
+    reroute = [reroute_filter()] if reading.payload is not None else []
     tokens = [credentials_filter(), token_filter(mesh.jwt)] if mesh.jwt else []
     last = router.Router(upstream_log=[sidecar_log(ATTEMPT_LOG)], suppress_envoy_headers=True)
     return [
         *tokens,
         decision_filter(reading, mesh),
+        *reroute,
         hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(last)),
     ]

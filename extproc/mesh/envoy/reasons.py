@@ -1,4 +1,4 @@
-"""Why the fields of the rendered configuration are what they are, by field name.
+"""Why the fields of the rendered configuration are what they are, by field name, or by `field: VALUE`.
 
 One or two sentences each, written as a comment where the field first occurs. The README of the reference
 configurations says more.
@@ -23,13 +23,27 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "on_header_present": "Notes that there were credentials, so that those which are not verified do not count as "
         "none: the scheme is compared by letter case.",
         "payload_in_metadata": "The claims reach the sidecar as metadata; the token goes no further than here.",
-        "processing_mode": "One message and one answer for a request. failure_mode_allow stays false (left out, as "
-        "its default): without a decision there is no request.",
+        "initial_stream_window_size": "Bounds what a client can make Envoy hold over HTTP/2. Where payloads are read "
+        "it is at least the policy's limit, or a body of that size would not be whole to the sidecar.",
+        "processing_mode": "The request's headers, and nothing of the response: one message, one answer. "
+        "failure_mode_allow stays false (left out, as its default): without a decision there is no request.",
+        "request_body_mode": "The policy reads payloads: after the answer to the headers, a second message with the "
+        "beginning of the body, and nothing goes on before its answer. With BUFFERED a longer body would be answered "
+        "413.",
+        "request_attributes": "What places a client: its address, and where the policy matches SPIFFE ids the URI in "
+        "its certificate, which the listener must have verified.",
         "message_timeout": "Envoy's default of 0.2 s is shorter than one stalled fsync. On time-out: status_on_error.",
-        "forward_rules": "Exactly what the policy reads. Unset, cookies and Authorization would be sent.",
+        "forward_rules": "Exactly what the policy reads, and where it reads payloads the content coding, which tells "
+        "whether the bytes can be read. Unset, cookies and Authorization would be sent.",
         "mutation_rules": "What an answer may set, on a request or a refusal; one that sets another header fails "
         "the request.",
-        "route_cache_action": "The route is chosen anew, with the plan that the sidecar named.",
+        "route_cache_action: CLEAR": "The route is chosen anew, with the plan that the sidecar named.",
+        "route_cache_action: RETAIN": "In this body mode the route would be chosen anew only after the body had gone "
+        "on by the old one, which is a refusal. The filter behind this one does it in time.",
+        "allow_content_length_header": "Otherwise it is removed where bodies are sent, and cells get chunks. No answer "
+        "of ours changes a body.",
+        "clear_route_cache": "The route is chosen anew, with the plan that the sidecar named: only a request that was "
+        "decided gets here.",
         "metadata_options": "Verified claims go to the sidecar; the decision id comes back. Without these lists both "
         "would be dropped silently.",
         "upstream_log": "One entry for each attempt: a request that failed in one region and was served in another "
@@ -51,6 +65,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "request_headers_to_remove": "A cell needs neither the plan, nor the client's address, nor its credentials.",
         "update_merge_window": "By default a change of health waits up to 1 s before it counts.",
         "cluster_type": "A plan: these regions in this order, and nowhere else.",
-        "per_connection_buffer_limit_bytes": "Also what Envoy keeps of a body for a retry; a larger body gets none.",
+        "per_connection_buffer_limit_bytes": "How much of a body Envoy holds. Where the policy reads payloads it is "
+        "the policy's limit, beyond which a body is not whole to the sidecar, and gets no retry.",
+        "request_body_buffer_limit": "What is kept of a body for a retry, over HTTP/2 too, where it would be the "
+        "window of the stream. Never where payloads are read: Envoy would then send the beginning of a long body "
+        "twice.",
     }
 )

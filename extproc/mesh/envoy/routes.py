@@ -3,6 +3,7 @@
 import json
 from typing import Final
 
+from extproc.core.reading import Reading
 from extproc.mesh.envoy.api import (
     core,
     packed,
@@ -12,7 +13,7 @@ from extproc.mesh.envoy.api import (
     seconds,
 )
 from extproc.mesh.section import Mesh
-from extproc.names import DECISION_HEADER, REFUSAL_CONTENT_TYPE, ROUTE_HEADER
+from extproc.names import DECISION_HEADER, ONCE_HEADER, REFUSAL_CONTENT_TYPE, ROUTE_HEADER
 
 _RETRY_ON: Final = "connect-failure,refused-stream,reset,retriable-status-codes"
 """Failures of the way to a cell, or of the cell before it answered; all before the client saw a byte."""
@@ -25,7 +26,7 @@ _PICKS: Final = 16
 """ENVOY: another cell is found by picking anew. With two cells a pick is a coin's toss, and the usual 3 often miss."""
 
 # ENVOY: the connection manager writes the client's address after the early strip, so it is removed here.
-_NOT_FOR_CELLS: Final = ("authorization", ROUTE_HEADER, "x-envoy-external-address", "x-forwarded-for")
+_NOT_FOR_CELLS: Final = ("authorization", ONCE_HEADER, ROUTE_HEADER, "x-envoy-external-address", "x-forwarded-for")
 
 # Between a cell and Envoy only: Envoy acts on the load report and the health flags, and would pass them on.
 _NOT_FOR_CLIENTS: Final = (
@@ -36,24 +37,35 @@ _NOT_FOR_CLIENTS: Final = (
 )
 
 
-def routes(mesh: Mesh, plan_length: int) -> route.RouteConfiguration:
+def routes(reading: Reading, mesh: Mesh, plan_length: int) -> route.RouteConfiguration:
     """Give the routes. A request to which no plan was given is refused by Envoy itself."""
-    host = route.VirtualHost(name="situs", domains=["*"], routes=[_by_plan(mesh, plan_length), _refusal()])
+    # ENVOY: what is kept of a body for a retry is sent again when ext_proc passes on the trailers behind it, so a body
+    # that is not whole is not kept (measured).
+    once = [_by_plan(reading, mesh, None)] if reading.payload is not None else []
+    chosen = [*once, _by_plan(reading, mesh, plan_length), _refusal()]
+    host = route.VirtualHost(name="situs", domains=["*"], routes=chosen)
     return route.RouteConfiguration(
         name="situs", virtual_hosts=[host], response_headers_to_remove=list(_NOT_FOR_CLIENTS)
     )
 
 
-def _by_plan(mesh: Mesh, plan_length: int) -> route.Route:
+def _by_plan(reading: Reading, mesh: Mesh, plan_length: int | None) -> route.Route:
+    """Give the route by the plan that was named; without a length, the one of requests that are tried once."""
+    told = (ROUTE_HEADER, ONCE_HEADER) if plan_length is None else (ROUTE_HEADER,)
     return route.Route(
-        name="by_plan",
-        match=route.RouteMatch(prefix="/", headers=[route.HeaderMatcher(name=ROUTE_HEADER, present_match=True)]),
+        name="by_plan" if plan_length is not None else "by_plan_once",
+        match=route.RouteMatch(
+            prefix="/", headers=[route.HeaderMatcher(name=name, present_match=True) for name in told]
+        ),
         route=route.RouteAction(
             cluster_header=ROUTE_HEADER,
             timeout=seconds(mesh.timeouts.request_s),
             idle_timeout=seconds(mesh.timeouts.idle_s),
-            retry_policy=_retry_policy(mesh, plan_length),
+            retry_policy=None if plan_length is None else _retry_policy(mesh, plan_length),
         ),
+        # ENVOY: else a body over HTTP/2 is kept for a retry only as far as the window of its stream. Not where payloads
+        # are read: with more than the listener's buffer, the beginning of a long body is then sent twice (measured).
+        request_body_buffer_limit=mesh.limits.buffer_kib * 1024 if reading.payload is None else None,
         request_headers_to_remove=list(_NOT_FOR_CELLS),
         response_headers_to_add=[_header(DECISION_HEADER, f"%REQ({DECISION_HEADER})%")],
     )

@@ -29,7 +29,8 @@ _AS_NAMED: Final = cast("betterproto2.Casing", str)
 def format_bootstrap(rendered: Bootstrap, *, heading: str = "") -> str:
     """Write the configuration for `envoy --config-path`. `heading` becomes a comment at the top.
 
-    Each field that :data:`~extproc.mesh.envoy.reasons.REASONS` names gets its reason where it first occurs.
+    Each field that :data:`~extproc.mesh.envoy.reasons.REASONS` names gets its reason where it first occurs; one whose
+    reason depends on its value is named there with it (`field: VALUE`).
     """
     fields = rendered.to_dict(casing=_AS_NAMED)
     lines = [*_comment(heading, ""), *_Writer().mapping(fields, "")]
@@ -44,7 +45,8 @@ class _Writer:
 
     def mapping(self, fields: Mapping[str, Json], indent: str) -> Iterator[str]:
         for name, value in fields.items():
-            yield from _comment(self._left.pop(name, ""), indent)
+            named = f"{name}: {value}" if isinstance(value, str) else name
+            yield from _comment(self._left.pop(named, "") or self._left.pop(name, ""), indent)
             key = f"{indent}{_scalar(name)}:"
             if isinstance(value, Mapping) and value:
                 yield key
