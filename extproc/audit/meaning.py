@@ -14,10 +14,11 @@ from extproc.core.delivery import Delivery, Intent, reconcile
 from extproc.core.delivery import Finding as Reconciled
 from extproc.core.ids import RegionId
 from extproc.ledger import entry_pb2 as pb
-from extproc.ledger.entries import delivery_from_entry, kind_of, parse_entry
-from extproc.ledger.errors import MalformedError
+from extproc.ledger.decision_reader import check_answers, permitted_regions, shadow_verdict
+from extproc.ledger.entries import delivery_from_entry, kind_of, parse_entry, suspension_from_proto
 from extproc.ledger.ids import id_to_bytes
 from extproc.ledger.log import POLICIES
+from extproc.notes.errors import MalformedError
 
 _CLOCK_STEP_S: Final = 1.0
 """A record this much older than the one before it shows that the clock was set back; less is queueing."""
@@ -31,6 +32,14 @@ class _Pending:
     delivery: Delivery
     file: str
     entry: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Configuration:
+    """What a ConfigSnapshot says that its decisions must agree with; `shadow` is a revision, empty for none."""
+
+    catalogue: list[str]
+    shadow: str
 
 
 @dataclass(slots=True)
@@ -116,7 +125,7 @@ class LogMeaning:
         self._directory = directory
         self._name = name
         self._decisions = decisions
-        self._configs: set[str] = set()
+        self._configs: dict[str, _Configuration] = {}
         self._sequence = 0
         self._latest_s = 0.0
 
@@ -141,6 +150,8 @@ class LogMeaning:
                 self._read_decision(index, entry.decision)
             case "delivery":
                 self._decisions.deliver(delivery_from_entry(entry), self._name, index)
+            case "override":
+                suspension_from_proto(entry.override.suspension)
             case "gap":
                 lost = entry.gap.entries
                 self._find(Category.INCOMPLETE, index, f"{lost} entries were not recorded: {entry.gap.reason}")
@@ -148,10 +159,8 @@ class LogMeaning:
                 cut = entry.recovered.cut
                 message = f"the process ended without a Close, which the next start wrote; {cut} torn bytes were cut"
                 self._find(Category.NOTE, index, message)
-            case "close":
+            case _:  # a Close, the one kind that is left
                 self.closed = True
-            case _:
-                pass
 
     def _check_place(self, index: int, kind: str, at_s: float) -> None:
         """Check that an entry of this kind and time may stand here."""
@@ -164,10 +173,15 @@ class LogMeaning:
         self._latest_s = at_s
 
     def _read_config(self, index: int, config: pb.ConfigSnapshot) -> None:
-        self._configs.add(config.revision)
-        if not config.policy_stored:
-            return
-        digest = config.policy_revision.removeprefix(_DIGEST)
+        catalogue = [region.id for region in config.regions]
+        self._configs[config.revision] = _Configuration(catalogue=catalogue, shadow=config.shadow.revision)
+        for policy in (config.policy, config.shadow):
+            if policy.stored:
+                self._check_policy(index, policy)
+
+    def _check_policy(self, index: int, policy: pb.Policy) -> None:
+        """Hold the canonical form that was kept beside the log against its digest."""
+        digest = policy.revision.removeprefix(_DIGEST)
         path = self._directory / POLICIES / f"{digest}.json"
         if not path.is_file():
             self._find(Category.INCOMPLETE, index, f"{POLICIES}/{path.name} is missing")
@@ -195,9 +209,11 @@ class LogMeaning:
                 found=str(decision.sequence),
             )
         self._sequence = max(self._sequence, decision.sequence)
-        if decision.config not in self._configs:
-            self._find(Category.INCOMPLETE, index, f"configuration {decision.config} is described nowhere before")
-        permitted = frozenset(RegionId(each.region) for each in decision.verdict.regions if not each.exclusion)
+        self._check_configuration(index, decision)
+        permitted = permitted_regions(decision.verdict)
+        if decision.shadow.HasField("verdict"):
+            other = shadow_verdict(decision)
+            check_answers(other, len(other.regions))
         plan = tuple(map(RegionId, decision.steer.plan))
         if not permitted.issuperset(plan):
             self._find(
@@ -209,6 +225,31 @@ class LogMeaning:
             )
         if not self._decisions.add(decision.id, Intent(permitted=permitted, plan=plan)):
             self._find(Category.INTEGRITY, index, f"decision {decision.id.hex()} was recorded before")
+
+    def _check_configuration(self, index: int, decision: pb.Decision) -> None:
+        """Hold the decision against the ConfigSnapshot that it names: whose policies, and over which regions."""
+        config = self._configs.get(decision.config)
+        if config is None:
+            self._find(Category.INCOMPLETE, index, f"configuration {decision.config} is described nowhere before")
+            return
+        if decision.HasField("verdict"):
+            judged = list(decision.verdict.regions)
+            if judged != config.catalogue:
+                self._find(
+                    Category.INTEGRITY,
+                    index,
+                    "the verdict is over other regions than those of the configuration",
+                    expected=" ".join(config.catalogue),
+                    found=" ".join(judged),
+                )
+        if decision.shadow.policy_revision != config.shadow:
+            self._find(
+                Category.INTEGRITY,
+                index,
+                "the shadow policy is not that of the configuration",
+                expected=config.shadow or "none",
+                found=decision.shadow.policy_revision or "none",
+            )
 
     def _find(self, category: Category, index: int, message: str, *, expected: str = "", found: str = "") -> None:
         self.findings.append(

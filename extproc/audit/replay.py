@@ -5,14 +5,17 @@ from extproc.core.health import NEVER_OBSERVED, RegionHealth
 from extproc.core.ids import RegionId
 from extproc.core.overrides import Suspension
 from extproc.core.region import Estimate
-from extproc.core.snapshot import Snapshot
+from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.tables import PolicyTables
 
 
-def replay(recorded: Decision, policy: PolicyTables, suspensions: tuple[Suspension, ...]) -> Decision:
-    """Decide again by the policy that the decision's ConfigSnapshot names and the orders recorded before it.
+def replay(
+    recorded: Decision, policy: PolicyTables, suspensions: tuple[Suspension, ...], shadow: Shadow | None = None
+) -> Decision:
+    """Decide again by the policies that the decision's ConfigSnapshot names and the orders recorded before it.
 
-    Equal to `recorded` unless the record, the policy or the deciding program is another.
+    Equal to `recorded` unless the record, a policy or the deciding program is another. Without `shadow` the shadow
+    policy is not asked again, and the result says nothing of it.
     """
     estimates = {} if recorded.choice is None else {each.region: each for each in recorded.choice.estimates}
     snapshot = Snapshot(
@@ -21,8 +24,15 @@ def replay(recorded: Decision, policy: PolicyTables, suspensions: tuple[Suspensi
         suspensions=suspensions,
         # Regions without an estimate were not permitted, so their health was never looked at.
         health=tuple(_health(estimates, region.id, recorded.decided_at_s) for region in policy.regions),
+        shadow=shadow,
     )
-    return decide(recorded.facts, snapshot, now_s=recorded.decided_at_s, decision_id=recorded.id)
+    return decide(
+        recorded.facts,
+        snapshot,
+        now_s=recorded.decided_at_s,
+        decision_id=recorded.id,
+        shadow_facts=None if recorded.shadow is None else recorded.shadow.facts,
+    )
 
 
 def _health(estimates: dict[RegionId, Estimate], region: RegionId, now_s: float) -> RegionHealth:

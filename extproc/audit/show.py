@@ -4,17 +4,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from extproc.audit.summary import summarise
 from extproc.audit.verify import find_logs
 from extproc.core.ids import DecisionId
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.checkpoint import parse_checkpoint
-from extproc.ledger.entries import Json, entry_to_json, kind_of, parse_entry
+from extproc.ledger.entries import kind_of, parse_entry
 from extproc.ledger.ids import id_from_bytes, id_to_bytes
 from extproc.ledger.log import LOG, WAL
-from extproc.ledger.note import parse_note
+from extproc.ledger.projection import Json, entry_to_json
 from extproc.ledger.publish import CHECKPOINT
 from extproc.ledger.tiles import TILE_WIDTH, Tile, decode_entries, format_tile_path
 from extproc.ledger.wal import list_segments, read_frames
+from extproc.notes.note import parse_note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,26 +44,7 @@ class Record:
 
     def summary(self) -> str:
         """Say in one line what the record holds."""
-        entry = self.entry
-        match self.kind:
-            case "decision":
-                return _summarise_decision(entry.decision)
-            case "delivery":
-                regions = " ".join(each.region or each.cluster for each in entry.delivery.attempts)
-                return f"{entry.delivery.finding}: {regions or 'no attempt'} ({entry.delivery.status})"
-            case "config":
-                return f"policy {entry.config.policy_id} version {entry.config.policy_version}"
-            case "override":
-                return f"{entry.override.suspension.region} {entry.override.action}: {entry.override.suspension.reason}"
-            case "genesis":
-                previous = entry.genesis.previous
-                return f"follows {previous.origin}, {previous.state}" if previous.origin else "the first on its disk"
-            case "gap":
-                return f"{entry.gap.entries} entries were not recorded: {entry.gap.reason}"
-            case "recovered":
-                return f"{entry.recovered.size} entries were good, {entry.recovered.cut} bytes were cut"
-            case _:
-                return entry.close.reason
+        return summarise(self.entry)
 
 
 def read_records(
@@ -94,12 +77,3 @@ def _read_entries(directory: Path) -> Iterable[bytes]:
     for segment in list_segments(directory / WAL):
         for frame in read_frames(segment.read_bytes()):
             yield from decode_entries(frame.payload, frame.count)
-
-
-def _summarise_decision(decision: pb.Decision) -> str:
-    places = "+".join(decision.verdict.jurisdictions) or "?"
-    subject = f"{decision.tenant or '?'} {decision.model or '?'} {places}"
-    if decision.HasField("steer"):
-        transfer = ", a transfer" if decision.transfers else ""
-        return f"{subject} to {' then '.join(decision.steer.plan)}{transfer}"
-    return f"{subject} refused: {decision.deny.refusal}"

@@ -11,10 +11,8 @@ from typing import TypeAlias
 
 from extproc.audit.findings import Category, Finding
 from extproc.ledger.checkpoint import Checkpoint, parse_checkpoint
-from extproc.ledger.errors import MalformedError, SignatureError, UnknownSignerError
 from extproc.ledger.log import LOG, WAL
 from extproc.ledger.merkle import EMPTY_ROOT, HASH_BYTES, Frontier, leaf_hash
-from extproc.ledger.note import VerifierKey, open_note, parse_note
 from extproc.ledger.publish import CHECKPOINT
 from extproc.ledger.tiles import (
     TILE_WIDTH,
@@ -34,6 +32,8 @@ from extproc.ledger.wal import (
     next_good_frame,
     read_frames,
 )
+from extproc.notes.errors import MalformedError, SignatureError, UnknownSignerError
+from extproc.notes.note import VerifierKey, open_note, parse_note
 
 Take: TypeAlias = Callable[[int, bytes], None]
 """Is given each entry with its index, once, in order."""

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from extproc.ledger.errors import MalformedError
-from extproc.ledger.keys import load_vkeys
 from extproc.ledger.log import LOG_VKEY
-from extproc.ledger.note import VerifierKey
+from extproc.notes.errors import MalformedError
+from extproc.notes.keys import load_vkeys
+from extproc.notes.note import VerifierKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

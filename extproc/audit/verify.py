@@ -13,9 +13,10 @@ from extproc.audit.findings import Category, Finding, LogSummary, Verification
 from extproc.audit.meaning import Decisions, LogMeaning
 from extproc.audit.tree import Tree, TreeCheck
 from extproc.audit.trust import Trust
-from extproc.ledger.errors import LedgerError, MalformedError
+from extproc.ledger.errors import LedgerError
 from extproc.ledger.log import LOG, QUARANTINED, WAL
-from extproc.ledger.note import VerifierKey
+from extproc.notes.errors import MalformedError
+from extproc.notes.note import VerifierKey
 
 _STEP: Final = 1024
 """Entries between two reports of progress."""

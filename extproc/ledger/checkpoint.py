@@ -9,8 +9,8 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Final
 
-from extproc.ledger.errors import MalformedError
 from extproc.ledger.merkle import HASH_BYTES
+from extproc.notes.errors import MalformedError
 
 _LINES: Final = 3
 

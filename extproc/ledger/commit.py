@@ -29,10 +29,10 @@ from extproc.ledger.errors import (
     LedgerPoisonedError,
 )
 from extproc.ledger.incarnation import LogIdentity, WorkerLock, start_log
-from extproc.ledger.keys import SigningKey
 from extproc.ledger.log import POLICIES, Clock, LogWriter
 from extproc.ledger.tiles import LARGEST_ENTRY
 from extproc.ledger.wal import SEGMENT_BYTES, sync_directory
+from extproc.notes.keys import SigningKey
 
 _Result = TypeVar("_Result")
 
@@ -113,8 +113,8 @@ class Ledger:
         """Settle the log of the process before and begin this process's own; its Genesis is durable on return.
 
         `program` is the version to record, by default that of this distribution. `segment_bytes` is the preallocated
-        size of a segment. Raises LedgerLockedError when another process writes this worker's log, other LedgerErrors
-        for keys and names, and OSError when the disk does not take the log.
+        size of a segment. Raises LedgerLockedError when another process writes this worker's log, NoteError for
+        a key list beside the log that cannot be read, and OSError when the disk does not take the log.
         """
         writer, lock = await asyncio.to_thread(
             start_log,

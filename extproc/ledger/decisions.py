@@ -1,7 +1,8 @@
 """Decisions as entries, on the request path.
 
-What tier 1 says repeats from request to request, so its bytes are kept and used again for an equal verdict on equal
-facts; equality is tested, never assumed from a key. What tier 2 believed is new each time and is written out directly.
+What tier 1 says repeats from request to request, so its bytes are kept and used again for equal facts and equal
+verdicts, the shadow policy's included; equality is tested, never assumed from a key. What tier 2 believed is new each
+time and is written out directly. :mod:`extproc.ledger.decision_reader` is the way back.
 
 SPEC: https://protobuf.dev/programming-guides/encoding. A message is its fields one after the other, so the parts may be
 made apart and joined. They are joined in the order of the field numbers: the bytes are those that the protobuf library
@@ -9,21 +10,22 @@ would give for the whole, which a test compares.
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from extproc.core.decide import Decision, Transfer
+from extproc.core.decide import Decision, Shadowed, Transfer
 from extproc.core.facts import RequestFacts
-from extproc.core.ids import ConfigRevision
+from extproc.core.ids import ConfigRevision, RegionId
 from extproc.core.jurisdiction import Verdict
-from extproc.core.region import Choice, Estimate
+from extproc.core.region import Choice
 from extproc.core.steering import Deny, Steer, Steering
 from extproc.core.tables import Permit
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.ids import id_to_bytes
 
 _KEPT: Final = 4096
-"""Most verdicts, and most plans of each, whose bytes are kept; then all are dropped and made anew."""
+"""Most facts, and most plans of each, whose bytes are kept; then all are dropped and made anew."""
 
 # Tags: field number << 3 | wire type.
 _ENTRY_AT: Final = struct.Struct("<cd")
@@ -31,7 +33,8 @@ _ENTRY_AT_TAG: Final = b"\x09"
 _ENTRY_DECISION: Final = b"\x22"
 _DECISION_ID: Final = b"\x0a\x10"  # and its length, 16
 _DECISION_SEQUENCE: Final = b"\x10"
-_DECISION_CHOICE: Final = b"\x5a"
+_DECISION_CHOICE: Final = b"\x3a"
+_CHOICE_PLAN: Final = b"\x0a"
 _CHOICE_ESTIMATE: Final = b"\x12"
 _LATENCY_AND_AGE: Final = struct.Struct("<cdcd")
 _LATENCY: Final = b"\x19"
@@ -40,29 +43,31 @@ _ONE_BYTE: Final = 0x80
 """Numbers below this are one byte as a varint."""
 
 _Outcome: TypeAlias = tuple[Steering, tuple[Transfer, ...], bytes]
-"""Steering and transfers, and the bytes of both with the permits that they and the verdict point to."""
+"""Steering and transfers, and the bytes of both with the permits that they and the verdicts point to."""
+_Key: TypeAlias = tuple[ConfigRevision, RequestFacts, RequestFacts | None]
 
 
 @dataclass(slots=True, kw_only=True)
 class _Known:
-    """Facts and verdict that were seen, and their bytes."""
+    """What tier 1 said of facts that were seen, and its bytes. `positions` are those of the live catalogue."""
 
-    config: ConfigRevision
-    facts: RequestFacts
     verdict: Verdict | None
+    shadow: Shadowed | None
     head: bytes
     permits: dict[Permit, int]
+    positions: dict[RegionId, int]
     outcomes: dict[tuple[int, ...] | None, _Outcome] = field(default_factory=dict)
 
 
-_known: dict[object, _Known] = {}
-_estimate_heads: dict[str, bytes] = {}
+_known: dict[_Key, _Known] = {}
+_estimate_heads: dict[tuple[int, str], bytes] = {}
 
 
 def decision_to_entry(decision: Decision, *, sequence: int) -> bytes:
     """Encode a decision. `sequence` counts the decisions of this log from 1, in the order in which they are committed.
 
-    Not for several threads at once. Raises ValueError when the id is no UUID.
+    Not for several threads at once. Raises ValueError when the id is no UUID, or when it has estimates of regions that
+    its verdict does not judge.
     """
     known = _recognise(decision)
     choice = decision.choice
@@ -73,7 +78,7 @@ def decision_to_entry(decision: Decision, *, sequence: int) -> bytes:
             _DECISION_SEQUENCE,
             _varint(sequence),
             known.head,
-            b"" if choice is None else _encode_choice(choice),
+            b"" if choice is None else _encode_choice(choice, known.positions),
             _encode_outcome(decision, known),
         )
     )
@@ -81,84 +86,125 @@ def decision_to_entry(decision: Decision, *, sequence: int) -> bytes:
 
 
 def _recognise(decision: Decision) -> _Known:
-    """Give the bytes for these facts and this verdict, kept or made."""
-    facts, verdict = decision.facts, decision.verdict
-    key = (
-        decision.config,
-        facts.tenant,
-        facts.model,
-        None if verdict is None else (verdict.jurisdictions, verdict.classes, verdict.permitted),
-    )
+    """Give the bytes for these facts and what tier 1 said of them, kept or made."""
+    verdict, shadow = decision.verdict, decision.shadow
+    key = (decision.config, decision.facts, None if shadow is None else shadow.facts)
     known = _known.get(key)
-    if (
-        known is not None
-        and known.facts == facts
-        and (known.verdict is verdict or known.verdict == verdict)
-        and known.config == decision.config
-    ):
+    if known is not None and _same_verdict(known.verdict, verdict) and _same_shadow(known.shadow, shadow):
+        # The objects of this time: the next request is likely to bring the same, which need not be compared.
+        known.verdict, known.shadow = verdict, shadow
         return known
     permits: dict[Permit, int] = {}
+    catalogue = _catalogue(verdict)
     message = pb.Decision(
         config=decision.config,
-        tenant=facts.tenant,
-        binding=facts.binding,
-        model=facts.model,
-        declared_class=facts.declared_class,
-        signals=[
-            pb.Signal(source=each.source, tier=each.tier, jurisdiction=each.jurisdiction, detail=each.detail)
-            for each in facts.signals
-        ],
-        faults=facts.faults,
-        verdict=None if verdict is None else _verdict_to_proto(verdict, permits),
+        facts=_facts_to_proto(decision.facts),
+        verdict=None if verdict is None else _verdict_to_proto(verdict, catalogue, permits),
+        shadow=None if shadow is None else _shadow_to_proto(shadow, catalogue, permits),
     )
     known = _Known(
-        config=decision.config, facts=facts, verdict=verdict, head=message.SerializeToString(), permits=permits
+        verdict=verdict,
+        shadow=shadow,
+        head=message.SerializeToString(),
+        permits=permits,
+        positions={region: i for i, region in enumerate(catalogue)},
     )
     _make_room(_known)
     _known[key] = known
     return known
 
 
-def _verdict_to_proto(verdict: Verdict, permits: dict[Permit, int]) -> pb.Verdict:
-    """Write tier 1's answer, adding to `permits` those that it points to."""
-    return pb.Verdict(
-        jurisdictions=verdict.jurisdictions,
+def _same_verdict(one: Verdict | None, other: Verdict | None) -> bool:
+    return one is other or one == other
+
+
+def _same_shadow(one: Shadowed | None, other: Shadowed | None) -> bool:
+    """Compare all but the facts, by which the bytes are kept."""
+    if one is None or other is None:
+        return one is other
+    return one.policy == other.policy and one.refusal is other.refusal and _same_verdict(one.verdict, other.verdict)
+
+
+def _facts_to_proto(facts: RequestFacts) -> pb.Facts:
+    return pb.Facts(
+        tenant=facts.tenant,
+        binding=facts.binding,
+        model=facts.model,
+        classes=[
+            pb.ClassSignal(source=each.source, data_class=each.data_class, detail=each.detail) for each in facts.classes
+        ],
+        signals=[
+            pb.Signal(source=each.source, tier=each.tier, jurisdiction=each.jurisdiction, detail=each.detail)
+            for each in facts.signals
+        ],
+        faults=facts.faults,
+    )
+
+
+def _catalogue(verdict: Verdict | None) -> tuple[RegionId, ...]:
+    return () if verdict is None else tuple(each.region for each in verdict.regions)
+
+
+def _verdict_to_proto(verdict: Verdict, regions: tuple[RegionId, ...], permits: dict[Permit, int]) -> pb.Verdict:
+    """Write tier 1's answer, naming `regions`, and adding to `permits` those that it points to."""
+    message = pb.Verdict(
+        jurisdictions=verdict.jurisdictions.names,
+        assumed=verdict.jurisdictions.assumed,
         classes=verdict.classes,
         regimes=verdict.regimes,
-        regions=[
-            pb.RegionVerdict(
-                region=each.region,
+        obligations=verdict.obligations,
+        ingress=verdict.ingress,
+        regions=regions,
+    )
+    alike: dict[object, pb.Answer] = {}
+    for i, each in enumerate(verdict.regions):
+        grounds = (each.permits, each.exclusion, each.excluded_by)
+        answer = alike.get(grounds)
+        if answer is None:
+            answer = alike[grounds] = message.answers.add(
                 permits=[permits.setdefault(permit, len(permits)) for permit in each.permits],
                 exclusion=each.exclusion or "",
                 excluded_by=each.excluded_by,
             )
-            for each in verdict.regions
-        ],
+        answer.regions.append(i)
+    return message
+
+
+def _shadow_to_proto(shadow: Shadowed, catalogue: tuple[RegionId, ...], permits: dict[Permit, int]) -> pb.Shadow:
+    verdict = shadow.verdict
+    own = _catalogue(verdict)
+    return pb.Shadow(
+        policy_revision=shadow.policy,
+        facts=None if shadow.facts is None else _facts_to_proto(shadow.facts),
+        verdict=None if verdict is None else _verdict_to_proto(verdict, () if own == catalogue else own, permits),
+        refusal=shadow.refusal,
     )
 
 
-def _encode_choice(choice: Choice) -> bytes:
+def _encode_choice(choice: Choice, positions: Mapping[RegionId, int]) -> bytes:
     plan = b"".join(map(_varint, choice.plan))
-    parts = [b"\x0a", _varint(len(plan)), plan] if plan else []
+    parts = [_CHOICE_PLAN, _varint(len(plan)), plan] if plan else []
     for estimate in choice.estimates:
-        encoded = _encode_estimate(estimate)
+        position = positions.get(estimate.region)
+        if position is None:
+            raise ValueError(f"an estimate of {estimate.region}, of which the verdict says nothing")
+        head = _estimate_heads.get((position, estimate.state)) or _make_estimate_head(position, estimate.state)
+        latency_s, age_s = estimate.latency_s, estimate.age_s
+        if latency_s is not None and age_s is not None:
+            encoded = head + _LATENCY_AND_AGE.pack(_LATENCY, latency_s, _AGE, age_s)
+        else:
+            encoded = head + pb.Estimate(latency_s=latency_s, age_s=age_s).SerializeToString()
         parts += (_CHOICE_ESTIMATE, _varint(len(encoded)), encoded)
     body = b"".join(parts)
     return _DECISION_CHOICE + _varint(len(body)) + body
 
 
-def _encode_estimate(estimate: Estimate) -> bytes:
-    # No state is the end of another one, so region and state cannot be mistaken in one word.
-    name = estimate.region + estimate.state
-    head = _estimate_heads.get(name)
-    if head is None:
-        head = pb.Estimate(region=estimate.region, state=estimate.state).SerializeToString()
-        _make_room(_estimate_heads)
-        _estimate_heads[name] = head
-    latency_s, age_s = estimate.latency_s, estimate.age_s
-    if latency_s is not None and age_s is not None:
-        return head + _LATENCY_AND_AGE.pack(_LATENCY, latency_s, _AGE, age_s)
-    return head + pb.Estimate(latency_s=latency_s, age_s=age_s).SerializeToString()
+def _make_estimate_head(position: int, state: str) -> bytes:
+    """Encode what an estimate begins with, and keep it."""
+    head = pb.Estimate(region=position, state=state).SerializeToString()
+    _make_room(_estimate_heads)
+    _estimate_heads[position, state] = head
+    return head
 
 
 def _encode_outcome(decision: Decision, known: _Known) -> bytes:
@@ -172,15 +218,14 @@ def _encode_outcome(decision: Decision, known: _Known) -> bytes:
     permits = dict(known.permits)
     message = pb.Decision(
         steer=pb.Steer(plan=steering.plan, route=steering.route) if isinstance(steering, Steer) else None,
-        deny=pb.Deny(refusal=steering.refusal, retry_after_s=steering.retry_after_s)
-        if isinstance(steering, Deny)
-        else None,
+        deny=_deny_to_proto(steering) if isinstance(steering, Deny) else None,
         transfers=[
             pb.Transfer(
                 region=each.region,
                 importer=each.importer,
                 exporter=each.exporter,
                 permit=permits.setdefault(each.permit, len(permits)),
+                reference=each.reference,
             )
             for each in transfers
         ],
@@ -192,18 +237,19 @@ def _encode_outcome(decision: Decision, known: _Known) -> bytes:
     return encoded
 
 
+def _deny_to_proto(deny: Deny) -> pb.Deny:
+    return pb.Deny(refusal=deny.refusal, retry_after_s=deny.retry_after_s, redirect_host=deny.redirect_host)
+
+
 def _permit_to_proto(permit: Permit) -> pb.Permit:
     return pb.Permit(
-        regime=permit.regime,
-        id=permit.id,
-        cite=permit.cite,
-        basis=permit.basis,
-        mechanism=permit.mechanism,
-        reference=permit.reference,
+        regime=permit.regime, id=permit.id, cite=permit.cite, basis=permit.basis, mechanism=permit.mechanism
     )
 
 
-def _make_room(kept: dict[object, _Known] | dict[str, bytes] | dict[tuple[int, ...] | None, _Outcome]) -> None:
+def _make_room(
+    kept: dict[_Key, _Known] | dict[tuple[int, str], bytes] | dict[tuple[int, ...] | None, _Outcome],
+) -> None:
     if len(kept) >= _KEPT:
         kept.clear()
 

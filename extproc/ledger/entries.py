@@ -3,48 +3,27 @@
 Owns the correspondence between :mod:`extproc.core` and the schema of `proto/`. The stored bytes are the leaf; nothing
 here is ever called to serialise an entry a second time.
 
-Decisions are encoded by :mod:`extproc.ledger.decisions`, because that is on the request path.
+Decisions are encoded by :mod:`extproc.ledger.decisions`, because that is on the request path, and read back by
+:mod:`extproc.ledger.decision_reader`.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 
-from extproc.core.decide import Decision, Transfer
 from extproc.core.delivery import Attempt, Delivery, Finding
-from extproc.core.facts import Binding, RequestFacts, Signal, Source, Tier
-from extproc.core.health import HealthState
-from extproc.core.ids import (
-    ConfigRevision,
-    Country,
-    DataClass,
-    Jurisdiction,
-    MechanismId,
-    ModelId,
-    OverrideId,
-    PermitId,
-    RegimeId,
-    RegionId,
-    RegionMask,
-    TenantId,
-)
-from extproc.core.jurisdiction import RegionVerdict, Verdict
-from extproc.core.overrides import Suspension
-from extproc.core.reasons import Exclusion, Fault, Refusal
-from extproc.core.region import Choice, Estimate
+from extproc.core.ids import OverrideId, RegionId
+from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.snapshot import Snapshot
-from extproc.core.steering import Deny, Steer, Steering
-from extproc.core.tables import Basis, Permit
+from extproc.core.tables import PolicyTables
 from extproc.ledger import entry_pb2 as pb
+from extproc.ledger.decision_reader import decision_from_entry
 from extproc.ledger.decisions import decision_to_entry
-from extproc.ledger.errors import MalformedError
 from extproc.ledger.ids import id_from_bytes, id_to_bytes
+from extproc.notes.errors import MalformedError
 
 __all__ = [
     "GeoIdentity",
-    "Json",
     "Previous",
     "close_to_entry",
     "config_to_entry",
@@ -52,7 +31,6 @@ __all__ = [
     "decision_to_entry",
     "delivery_from_entry",
     "delivery_to_entry",
-    "entry_to_json",
     "gap_to_entry",
     "genesis_to_entry",
     "kind_of",
@@ -62,13 +40,10 @@ __all__ = [
     "suspension_from_proto",
 ]
 
-Json: TypeAlias = dict[str, object]
-"""One JSON object."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GeoIdentity:
-    """Which geolocation database answers: the SHA-256 of its file, when it was built (Unix seconds) and its type."""
+    """Which database of addresses answers: the SHA-256 of its file, when it was built (Unix seconds) and its type."""
 
     sha256: bytes
     build_epoch: int
@@ -104,21 +79,29 @@ def genesis_to_entry(
     return pb.Entry(at_s=at_s, genesis=genesis).SerializeToString()
 
 
-def config_to_entry(
-    snapshot: Snapshot, *, at_s: float, program: str, geo: GeoIdentity | None = None, policy_stored: bool = False
+def config_to_entry(  # noqa: PLR0913 - what decisions are made by, each by name
+    snapshot: Snapshot,
+    *,
+    at_s: float,
+    program: str,
+    geo: GeoIdentity | None = None,
+    anonymity: GeoIdentity | None = None,
+    policy_stored: bool = False,
+    shadow_stored: bool = False,
 ) -> bytes:
     """Encode what decisions are made by from now on, beside the legal orders, each of which has an entry of its own.
 
-    `policy_stored` says that :meth:`extproc.ledger.commit.Ledger.store_policy` has kept the policy's canonical form.
+    `policy_stored` and `shadow_stored` say of which policy :meth:`extproc.ledger.commit.Ledger.store_policy` has kept
+    the canonical form.
     """
-    policy = snapshot.policy
+    policy, shadow = snapshot.policy, snapshot.shadow
     config = pb.ConfigSnapshot(
         revision=snapshot.revision,
-        policy_id=policy.id,
-        policy_version=policy.version,
-        policy_revision=policy.revision,
-        policy_stored=policy_stored,
+        policy=_policy_to_proto(policy, stored=policy_stored),
+        shadow=None if shadow is None else _policy_to_proto(shadow.policy, stored=shadow_stored),
         program=program,
+        geo=None if geo is None else _geo_to_proto(geo),
+        anonymity=None if anonymity is None else _geo_to_proto(anonymity),
         ingress_region=policy.ingress_region,
         regions=[
             pb.Region(
@@ -131,8 +114,6 @@ def config_to_entry(
             for region in policy.regions
         ],
     )
-    if geo is not None:
-        config.geo.CopyFrom(pb.GeoIdentity(sha256=geo.sha256, build_epoch=geo.build_epoch, type=geo.type))
     return pb.Entry(at_s=at_s, config=config).SerializeToString()
 
 
@@ -203,35 +184,6 @@ def kind_of(entry: pb.Entry) -> str:
     return str(kind)
 
 
-def decision_from_entry(entry: pb.Entry) -> Decision:
-    """Read a decision back: equal to the one that was recorded. Raises MalformedError."""
-    if not entry.HasField("decision"):
-        raise MalformedError(f"expected a decision, found {entry.WhichOneof('kind')}")
-    message = entry.decision
-    try:
-        permits = [_permit_from_proto(each) for each in message.permits]
-        return Decision(
-            id=id_from_bytes(message.id),
-            decided_at_s=entry.at_s,
-            config=ConfigRevision(message.config),
-            facts=_facts_from_proto(message),
-            steering=_steering_from_proto(message),
-            verdict=_verdict_from_proto(message.verdict, permits) if message.HasField("verdict") else None,
-            choice=_choice_from_proto(message.choice) if message.HasField("choice") else None,
-            transfers=tuple(
-                Transfer(
-                    region=RegionId(each.region),
-                    importer=Country(each.importer),
-                    exporter=Jurisdiction(each.exporter) if each.HasField("exporter") else None,
-                    permit=permits[each.permit],
-                )
-                for each in message.transfers
-            ),
-        )
-    except (ValueError, IndexError) as error:
-        raise MalformedError(f"decision: {error}") from None
-
-
 def delivery_from_entry(entry: pb.Entry) -> Delivery:
     """Read a delivery back: equal to the one that was recorded. Raises MalformedError."""
     if not entry.HasField("delivery"):
@@ -263,10 +215,15 @@ def delivery_from_entry(entry: pb.Entry) -> Delivery:
 
 
 def suspension_from_proto(message: pb.Suspension) -> Suspension:
-    """Read a suspension back."""
+    """Read a suspension back. Raises MalformedError for one of an unknown kind."""
+    try:
+        kind = TargetKind(message.kind)
+    except ValueError as error:
+        raise MalformedError(f"suspension: {error}") from None
     return Suspension(
         id=OverrideId(message.id),
-        region=RegionId(message.region),
+        kind=kind,
+        name=message.name,
         reason=message.reason,
         from_s=message.from_s,
         until_s=message.until_s if message.HasField("until_s") else None,
@@ -274,24 +231,11 @@ def suspension_from_proto(message: pb.Suspension) -> Suspension:
     )
 
 
-def entry_to_json(entry: pb.Entry) -> Json:
-    """Project an entry into one JSON object for people and tools: ids as UUIDs, hashes as hex."""
-    projected = MessageToDict(entry, preserving_proto_field_name=True)
-    if entry.HasField("decision"):
-        projected["decision"]["id"] = id_from_bytes(entry.decision.id)
-    elif entry.delivery.HasField("decision"):
-        projected["delivery"]["decision"] = id_from_bytes(entry.delivery.decision)
-    elif entry.genesis.HasField("previous"):
-        projected["genesis"]["previous"]["root"] = entry.genesis.previous.root.hex()
-    elif entry.config.HasField("geo"):
-        projected["config"]["geo"]["sha256"] = entry.config.geo.sha256.hex()
-    return {"kind": kind_of(entry), **projected}
-
-
 def _suspension_to_proto(suspension: Suspension) -> pb.Suspension:
     return pb.Suspension(
         id=suspension.id,
-        region=suspension.region,
+        kind=suspension.kind,
+        name=suspension.name,
         reason=suspension.reason,
         from_s=suspension.from_s,
         until_s=suspension.until_s,
@@ -299,80 +243,11 @@ def _suspension_to_proto(suspension: Suspension) -> pb.Suspension:
     )
 
 
-def _permit_from_proto(message: pb.Permit) -> Permit:
-    return Permit(
-        regime=RegimeId(message.regime),
-        id=PermitId(message.id),
-        cite=message.cite,
-        basis=Basis(message.basis),
-        mechanism=MechanismId(message.mechanism) if message.HasField("mechanism") else None,
-        reference=message.reference,
+def _policy_to_proto(policy: PolicyTables, *, stored: bool) -> pb.Policy:
+    return pb.Policy(
+        id=policy.id, version=policy.version, revision=policy.revision, stored=stored, profile=policy.profile
     )
 
 
-def _facts_from_proto(message: pb.Decision) -> RequestFacts:
-    return RequestFacts(
-        tenant=TenantId(message.tenant) if message.HasField("tenant") else None,
-        binding=Binding(message.binding),
-        model=ModelId(message.model) if message.HasField("model") else None,
-        declared_class=DataClass(message.declared_class) if message.HasField("declared_class") else None,
-        signals=tuple(
-            Signal(
-                source=Source(each.source),
-                tier=Tier(each.tier),
-                jurisdiction=Jurisdiction(each.jurisdiction) if each.HasField("jurisdiction") else None,
-                detail=each.detail,
-            )
-            for each in message.signals
-        ),
-        faults=tuple(map(Fault, message.faults)),
-    )
-
-
-def _verdict_from_proto(message: pb.Verdict, permits: list[Permit]) -> Verdict:
-    regimes = {regime: RegimeId(regime) for regime in message.regimes}
-    regions: list[RegionVerdict] = []
-    permitted = 0
-    for i, each in enumerate(message.regions):
-        by = each.excluded_by if each.HasField("excluded_by") else None
-        regions.append(
-            RegionVerdict(
-                region=RegionId(each.region),
-                permits=tuple(permits[permit] for permit in each.permits),
-                exclusion=Exclusion(each.exclusion) if each.exclusion else None,
-                excluded_by=by if by is None else regimes.get(by, OverrideId(by)),
-            )
-        )
-        if not each.exclusion:
-            permitted |= 1 << i
-    return Verdict(
-        jurisdictions=tuple(map(Jurisdiction, message.jurisdictions)),
-        classes=tuple(map(DataClass, message.classes)),
-        regimes=tuple(regimes.values()),
-        permitted=RegionMask(permitted),
-        regions=tuple(regions),
-    )
-
-
-def _choice_from_proto(message: pb.Choice) -> Choice:
-    return Choice(
-        plan=tuple(message.plan),
-        estimates=tuple(
-            Estimate(
-                region=RegionId(each.region),
-                state=HealthState(each.state),
-                latency_s=each.latency_s if each.HasField("latency_s") else None,
-                age_s=each.age_s if each.HasField("age_s") else None,
-            )
-            for each in message.estimates
-        ),
-    )
-
-
-def _steering_from_proto(message: pb.Decision) -> Steering:
-    if message.HasField("steer"):
-        return Steer(plan=tuple(map(RegionId, message.steer.plan)), route=message.steer.route)
-    deny = message.deny
-    return Deny(
-        refusal=Refusal(deny.refusal), retry_after_s=deny.retry_after_s if deny.HasField("retry_after_s") else None
-    )
+def _geo_to_proto(geo: GeoIdentity) -> pb.GeoIdentity:
+    return pb.GeoIdentity(sha256=geo.sha256, build_epoch=geo.build_epoch, type=geo.type)

@@ -55,26 +55,38 @@ class Previous(_message.Message):
     def __init__(self, origin: _Optional[str] = ..., size: _Optional[int] = ..., root: _Optional[bytes] = ..., state: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ConfigSnapshot(_message.Message):
-    __slots__ = ("revision", "policy_id", "policy_version", "policy_revision", "policy_stored", "program", "geo", "regions", "ingress_region")
+    __slots__ = ("revision", "policy", "shadow", "program", "geo", "anonymity", "regions", "ingress_region")
     REVISION_FIELD_NUMBER: _ClassVar[int]
-    POLICY_ID_FIELD_NUMBER: _ClassVar[int]
-    POLICY_VERSION_FIELD_NUMBER: _ClassVar[int]
-    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
-    POLICY_STORED_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     PROGRAM_FIELD_NUMBER: _ClassVar[int]
     GEO_FIELD_NUMBER: _ClassVar[int]
+    ANONYMITY_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
     INGRESS_REGION_FIELD_NUMBER: _ClassVar[int]
     revision: str
-    policy_id: str
-    policy_version: int
-    policy_revision: str
-    policy_stored: bool
+    policy: Policy
+    shadow: Policy
     program: str
     geo: GeoIdentity
+    anonymity: GeoIdentity
     regions: _containers.RepeatedCompositeFieldContainer[Region]
     ingress_region: str
-    def __init__(self, revision: _Optional[str] = ..., policy_id: _Optional[str] = ..., policy_version: _Optional[int] = ..., policy_revision: _Optional[str] = ..., policy_stored: _Optional[bool] = ..., program: _Optional[str] = ..., geo: _Optional[_Union[GeoIdentity, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., ingress_region: _Optional[str] = ...) -> None: ...
+    def __init__(self, revision: _Optional[str] = ..., policy: _Optional[_Union[Policy, _Mapping]] = ..., shadow: _Optional[_Union[Policy, _Mapping]] = ..., program: _Optional[str] = ..., geo: _Optional[_Union[GeoIdentity, _Mapping]] = ..., anonymity: _Optional[_Union[GeoIdentity, _Mapping]] = ..., regions: _Optional[_Iterable[_Union[Region, _Mapping]]] = ..., ingress_region: _Optional[str] = ...) -> None: ...
+
+class Policy(_message.Message):
+    __slots__ = ("id", "version", "revision", "stored", "profile")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    PROFILE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    version: int
+    revision: str
+    stored: bool
+    profile: str
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[int] = ..., revision: _Optional[str] = ..., stored: _Optional[bool] = ..., profile: _Optional[str] = ...) -> None: ...
 
 class GeoIdentity(_message.Message):
     __slots__ = ("sha256", "build_epoch", "type")
@@ -101,33 +113,31 @@ class Region(_message.Message):
     def __init__(self, id: _Optional[str] = ..., country: _Optional[str] = ..., subdivision: _Optional[str] = ..., cluster: _Optional[str] = ..., rtt_s: _Optional[float] = ...) -> None: ...
 
 class Suspension(_message.Message):
-    __slots__ = ("id", "region", "reason", "from_s", "until_s", "approved_by")
+    __slots__ = ("id", "kind", "name", "reason", "from_s", "until_s", "approved_by")
     ID_FIELD_NUMBER: _ClassVar[int]
-    REGION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     FROM_S_FIELD_NUMBER: _ClassVar[int]
     UNTIL_S_FIELD_NUMBER: _ClassVar[int]
     APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
     id: str
-    region: str
+    kind: str
+    name: str
     reason: str
     from_s: float
     until_s: float
     approved_by: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, id: _Optional[str] = ..., region: _Optional[str] = ..., reason: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., reason: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("id", "sequence", "config", "tenant", "binding", "model", "declared_class", "signals", "faults", "verdict", "choice", "steer", "deny", "transfers", "permits")
+    __slots__ = ("id", "sequence", "config", "facts", "verdict", "shadow", "choice", "steer", "deny", "transfers", "permits")
     ID_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
-    TENANT_FIELD_NUMBER: _ClassVar[int]
-    BINDING_FIELD_NUMBER: _ClassVar[int]
-    MODEL_FIELD_NUMBER: _ClassVar[int]
-    DECLARED_CLASS_FIELD_NUMBER: _ClassVar[int]
-    SIGNALS_FIELD_NUMBER: _ClassVar[int]
-    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
     CHOICE_FIELD_NUMBER: _ClassVar[int]
     STEER_FIELD_NUMBER: _ClassVar[int]
     DENY_FIELD_NUMBER: _ClassVar[int]
@@ -136,19 +146,41 @@ class Decision(_message.Message):
     id: bytes
     sequence: int
     config: str
-    tenant: str
-    binding: str
-    model: str
-    declared_class: str
-    signals: _containers.RepeatedCompositeFieldContainer[Signal]
-    faults: _containers.RepeatedScalarFieldContainer[str]
+    facts: Facts
     verdict: Verdict
+    shadow: Shadow
     choice: Choice
     steer: Steer
     deny: Deny
     transfers: _containers.RepeatedCompositeFieldContainer[Transfer]
     permits: _containers.RepeatedCompositeFieldContainer[Permit]
-    def __init__(self, id: _Optional[bytes] = ..., sequence: _Optional[int] = ..., config: _Optional[str] = ..., tenant: _Optional[str] = ..., binding: _Optional[str] = ..., model: _Optional[str] = ..., declared_class: _Optional[str] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., faults: _Optional[_Iterable[str]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., choice: _Optional[_Union[Choice, _Mapping]] = ..., steer: _Optional[_Union[Steer, _Mapping]] = ..., deny: _Optional[_Union[Deny, _Mapping]] = ..., transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ..., permits: _Optional[_Iterable[_Union[Permit, _Mapping]]] = ...) -> None: ...
+    def __init__(self, id: _Optional[bytes] = ..., sequence: _Optional[int] = ..., config: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., shadow: _Optional[_Union[Shadow, _Mapping]] = ..., choice: _Optional[_Union[Choice, _Mapping]] = ..., steer: _Optional[_Union[Steer, _Mapping]] = ..., deny: _Optional[_Union[Deny, _Mapping]] = ..., transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ..., permits: _Optional[_Iterable[_Union[Permit, _Mapping]]] = ...) -> None: ...
+
+class Facts(_message.Message):
+    __slots__ = ("tenant", "binding", "model", "classes", "signals", "faults")
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    BINDING_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    binding: str
+    model: str
+    classes: _containers.RepeatedCompositeFieldContainer[ClassSignal]
+    signals: _containers.RepeatedCompositeFieldContainer[Signal]
+    faults: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, tenant: _Optional[str] = ..., binding: _Optional[str] = ..., model: _Optional[str] = ..., classes: _Optional[_Iterable[_Union[ClassSignal, _Mapping]]] = ..., signals: _Optional[_Iterable[_Union[Signal, _Mapping]]] = ..., faults: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ClassSignal(_message.Message):
+    __slots__ = ("source", "data_class", "detail")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DATA_CLASS_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    data_class: str
+    detail: str
+    def __init__(self, source: _Optional[str] = ..., data_class: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Signal(_message.Message):
     __slots__ = ("source", "tier", "jurisdiction", "detail")
@@ -163,44 +195,62 @@ class Signal(_message.Message):
     def __init__(self, source: _Optional[str] = ..., tier: _Optional[int] = ..., jurisdiction: _Optional[str] = ..., detail: _Optional[str] = ...) -> None: ...
 
 class Verdict(_message.Message):
-    __slots__ = ("jurisdictions", "classes", "regimes", "regions")
+    __slots__ = ("jurisdictions", "assumed", "classes", "regimes", "obligations", "ingress", "regions", "answers")
     JURISDICTIONS_FIELD_NUMBER: _ClassVar[int]
+    ASSUMED_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     REGIMES_FIELD_NUMBER: _ClassVar[int]
+    OBLIGATIONS_FIELD_NUMBER: _ClassVar[int]
+    INGRESS_FIELD_NUMBER: _ClassVar[int]
     REGIONS_FIELD_NUMBER: _ClassVar[int]
+    ANSWERS_FIELD_NUMBER: _ClassVar[int]
     jurisdictions: _containers.RepeatedScalarFieldContainer[str]
+    assumed: bool
     classes: _containers.RepeatedScalarFieldContainer[str]
     regimes: _containers.RepeatedScalarFieldContainer[str]
-    regions: _containers.RepeatedCompositeFieldContainer[RegionVerdict]
-    def __init__(self, jurisdictions: _Optional[_Iterable[str]] = ..., classes: _Optional[_Iterable[str]] = ..., regimes: _Optional[_Iterable[str]] = ..., regions: _Optional[_Iterable[_Union[RegionVerdict, _Mapping]]] = ...) -> None: ...
+    obligations: _containers.RepeatedScalarFieldContainer[str]
+    ingress: bool
+    regions: _containers.RepeatedScalarFieldContainer[str]
+    answers: _containers.RepeatedCompositeFieldContainer[Answer]
+    def __init__(self, jurisdictions: _Optional[_Iterable[str]] = ..., assumed: _Optional[bool] = ..., classes: _Optional[_Iterable[str]] = ..., regimes: _Optional[_Iterable[str]] = ..., obligations: _Optional[_Iterable[str]] = ..., ingress: _Optional[bool] = ..., regions: _Optional[_Iterable[str]] = ..., answers: _Optional[_Iterable[_Union[Answer, _Mapping]]] = ...) -> None: ...
 
-class RegionVerdict(_message.Message):
-    __slots__ = ("region", "permits", "exclusion", "excluded_by")
-    REGION_FIELD_NUMBER: _ClassVar[int]
+class Answer(_message.Message):
+    __slots__ = ("regions", "permits", "exclusion", "excluded_by")
+    REGIONS_FIELD_NUMBER: _ClassVar[int]
     PERMITS_FIELD_NUMBER: _ClassVar[int]
     EXCLUSION_FIELD_NUMBER: _ClassVar[int]
     EXCLUDED_BY_FIELD_NUMBER: _ClassVar[int]
-    region: str
+    regions: _containers.RepeatedScalarFieldContainer[int]
     permits: _containers.RepeatedScalarFieldContainer[int]
     exclusion: str
     excluded_by: str
-    def __init__(self, region: _Optional[str] = ..., permits: _Optional[_Iterable[int]] = ..., exclusion: _Optional[str] = ..., excluded_by: _Optional[str] = ...) -> None: ...
+    def __init__(self, regions: _Optional[_Iterable[int]] = ..., permits: _Optional[_Iterable[int]] = ..., exclusion: _Optional[str] = ..., excluded_by: _Optional[str] = ...) -> None: ...
+
+class Shadow(_message.Message):
+    __slots__ = ("policy_revision", "facts", "verdict", "refusal")
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    policy_revision: str
+    facts: Facts
+    verdict: Verdict
+    refusal: str
+    def __init__(self, policy_revision: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., refusal: _Optional[str] = ...) -> None: ...
 
 class Permit(_message.Message):
-    __slots__ = ("regime", "id", "cite", "basis", "mechanism", "reference")
+    __slots__ = ("regime", "id", "cite", "basis", "mechanism")
     REGIME_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     CITE_FIELD_NUMBER: _ClassVar[int]
     BASIS_FIELD_NUMBER: _ClassVar[int]
     MECHANISM_FIELD_NUMBER: _ClassVar[int]
-    REFERENCE_FIELD_NUMBER: _ClassVar[int]
     regime: str
     id: str
     cite: str
     basis: str
     mechanism: str
-    reference: str
-    def __init__(self, regime: _Optional[str] = ..., id: _Optional[str] = ..., cite: _Optional[str] = ..., basis: _Optional[str] = ..., mechanism: _Optional[str] = ..., reference: _Optional[str] = ...) -> None: ...
+    def __init__(self, regime: _Optional[str] = ..., id: _Optional[str] = ..., cite: _Optional[str] = ..., basis: _Optional[str] = ..., mechanism: _Optional[str] = ...) -> None: ...
 
 class Choice(_message.Message):
     __slots__ = ("plan", "estimates")
@@ -216,11 +266,11 @@ class Estimate(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     LATENCY_S_FIELD_NUMBER: _ClassVar[int]
     AGE_S_FIELD_NUMBER: _ClassVar[int]
-    region: str
+    region: int
     state: str
     latency_s: float
     age_s: float
-    def __init__(self, region: _Optional[str] = ..., state: _Optional[str] = ..., latency_s: _Optional[float] = ..., age_s: _Optional[float] = ...) -> None: ...
+    def __init__(self, region: _Optional[int] = ..., state: _Optional[str] = ..., latency_s: _Optional[float] = ..., age_s: _Optional[float] = ...) -> None: ...
 
 class Steer(_message.Message):
     __slots__ = ("plan", "route")
@@ -231,24 +281,28 @@ class Steer(_message.Message):
     def __init__(self, plan: _Optional[_Iterable[str]] = ..., route: _Optional[str] = ...) -> None: ...
 
 class Deny(_message.Message):
-    __slots__ = ("refusal", "retry_after_s")
+    __slots__ = ("refusal", "retry_after_s", "redirect_host")
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_S_FIELD_NUMBER: _ClassVar[int]
+    REDIRECT_HOST_FIELD_NUMBER: _ClassVar[int]
     refusal: str
     retry_after_s: int
-    def __init__(self, refusal: _Optional[str] = ..., retry_after_s: _Optional[int] = ...) -> None: ...
+    redirect_host: str
+    def __init__(self, refusal: _Optional[str] = ..., retry_after_s: _Optional[int] = ..., redirect_host: _Optional[str] = ...) -> None: ...
 
 class Transfer(_message.Message):
-    __slots__ = ("region", "importer", "exporter", "permit")
+    __slots__ = ("region", "importer", "exporter", "permit", "reference")
     REGION_FIELD_NUMBER: _ClassVar[int]
     IMPORTER_FIELD_NUMBER: _ClassVar[int]
     EXPORTER_FIELD_NUMBER: _ClassVar[int]
     PERMIT_FIELD_NUMBER: _ClassVar[int]
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
     region: str
     importer: str
     exporter: str
     permit: int
-    def __init__(self, region: _Optional[str] = ..., importer: _Optional[str] = ..., exporter: _Optional[str] = ..., permit: _Optional[int] = ...) -> None: ...
+    reference: str
+    def __init__(self, region: _Optional[str] = ..., importer: _Optional[str] = ..., exporter: _Optional[str] = ..., permit: _Optional[int] = ..., reference: _Optional[str] = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("decision", "attempts", "attempts_expected", "served", "status", "began_at_s", "duration_s", "finding")

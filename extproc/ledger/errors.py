@@ -1,4 +1,8 @@
-"""The one error tree of the ledger. Each error says where, what was expected and what was found."""
+"""The one error tree of the ledger. Each error says where, what was expected and what was found.
+
+What is wrong with a note or a key file is a NoteError (:mod:`extproc.notes.errors`), and bytes in a wrong form are its
+MalformedError: who reads a log catches both roots.
+"""
 
 from pathlib import Path
 
@@ -7,24 +11,8 @@ class LedgerError(Exception):
     """Anything that the ledger refuses or cannot do."""
 
 
-class MalformedError(LedgerError):
-    """Bytes or text that are not in the form that their specification gives them."""
-
-
 class ProofError(LedgerError):
     """A Merkle proof that does not prove what it claims."""
-
-
-class SignatureError(LedgerError):
-    """A note whose signature by a known key does not verify."""
-
-
-class UnknownSignerError(LedgerError):
-    """A note that no known key has signed."""
-
-
-class KeyFileError(LedgerError):
-    """A key file that cannot be used, or that others may read."""
 
 
 class CorruptLogError(LedgerError):

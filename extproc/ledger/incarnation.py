@@ -28,11 +28,12 @@ from pathlib import Path
 from typing import Final
 
 from extproc.ledger.entries import genesis_to_entry
-from extproc.ledger.errors import LedgerLockedError, MalformedError
-from extproc.ledger.keys import SigningKey, add_vkey
+from extproc.ledger.errors import LedgerLockedError
 from extproc.ledger.log import LOG, LOG_VKEY, WAL, Clock, LogWriter
 from extproc.ledger.recovery import LogReader, resume, settle
 from extproc.ledger.wal import SEGMENT_BYTES, sync_directory
+from extproc.notes.errors import MalformedError
+from extproc.notes.keys import SigningKey, add_vkey
 
 LOCK: Final = "lock"
 SIGNER_VKEY: Final = "signer.vkey"

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from extproc.ledger.checkpoint import Checkpoint, format_checkpoint
-from extproc.ledger.keys import SigningKey
 from extproc.ledger.merkle import Frontier, leaf_hash
-from extproc.ledger.note import sign_note
 from extproc.ledger.publish import Publisher
 from extproc.ledger.tiles import encode_entry
 from extproc.ledger.wal import SEGMENT_BYTES, SegmentWriter, encode_frame
+from extproc.notes.keys import SigningKey
+from extproc.notes.note import sign_note
 
 WAL: Final = "wal"
 LOG: Final = "log"

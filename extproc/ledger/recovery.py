@@ -14,14 +14,15 @@ from pathlib import Path
 
 from extproc.ledger.checkpoint import Checkpoint, parse_checkpoint
 from extproc.ledger.entries import Previous, close_to_entry, kind_of, parse_entry, recovered_to_entry
-from extproc.ledger.errors import CorruptLogError, LedgerError, MalformedError
-from extproc.ledger.keys import SigningKey, add_vkey, load_vkeys
+from extproc.ledger.errors import CorruptLogError, LedgerError
 from extproc.ledger.log import LOG, LOG_VKEY, QUARANTINED, WAL, Clock, LogWriter
 from extproc.ledger.merkle import Frontier, leaf_hash
-from extproc.ledger.note import VerifierKey, open_note, parse_note
 from extproc.ledger.publish import CHECKPOINT
 from extproc.ledger.tiles import TILE_WIDTH, Tile, decode_entries, encode_entry, format_tile_path
 from extproc.ledger.wal import BadFrameError, Frame, format_segment_name, list_segments, next_good_frame, read_frames
+from extproc.notes.errors import MalformedError, NoteError
+from extproc.notes.keys import SigningKey, add_vkey, load_vkeys
+from extproc.notes.note import VerifierKey, open_note, parse_note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def settle(directory: Path, *, origin: str, key: SigningKey, clock: Clock, segme
     reader = LogReader(directory, origin, (*_listed_keys(directory), key.verifier(origin)))
     try:
         found = reader.scan()
-    except LedgerError as error:
+    except (LedgerError, NoteError) as error:
         (directory / QUARANTINED).write_text(f"{error}\n", encoding="utf-8")
         good = reader.good
         return Previous(origin=origin, size=good.size, root=good.root(), state="quarantined", reason=str(error))
@@ -172,7 +173,7 @@ def _published(directory: Path, origin: str, keys: Sequence[VerifierKey]) -> Che
     """Give the published checkpoint; None where there is none that is whole, since a crash may have damaged it."""
     try:
         checkpoint = parse_checkpoint(open_note((directory / LOG / CHECKPOINT).read_bytes(), keys).text)
-    except (LedgerError, OSError):
+    except (LedgerError, NoteError, OSError):
         return None
     return checkpoint if checkpoint.origin == origin else None
 
@@ -192,6 +193,6 @@ def _ended(directory: Path, origin: str) -> Previous | None:
         entry = decode_entries(bundle.read_bytes(), last + 1)[last]
         if kind_of(parse_entry(entry)) != "close":
             return None
-    except (LedgerError, OSError):
+    except (LedgerError, NoteError, OSError):
         return None
     return Previous(origin=origin, size=checkpoint.size, root=checkpoint.root, state="closed")

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from extproc.ledger.errors import EntryTooLargeError, MalformedError
+from extproc.ledger.errors import EntryTooLargeError
 from extproc.ledger.merkle import HASH_BYTES, node_hash
+from extproc.notes.errors import MalformedError
 
 TILE_WIDTH: Final = 256
 LARGEST_ENTRY: Final = 65_535

@@ -8,7 +8,7 @@ import pytest
 from ledger.world import IDENTITY, KEY, decision, small_log
 
 from extproc.cli.audit import register
-from extproc.ledger.note import format_vkey
+from extproc.notes.note import format_vkey
 
 
 def _situs(*arguments: object) -> int:

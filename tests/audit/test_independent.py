@@ -11,7 +11,7 @@ from ledger.world import IDENTITY, KEY, config, decision, small_log, write_log
 from support.needs import missing
 
 from extproc.ledger.entries import decision_to_entry
-from extproc.ledger.note import format_vkey
+from extproc.notes.note import format_vkey
 
 _README = Path(__file__).parents[2] / "extproc" / "ledger" / "README.md"
 

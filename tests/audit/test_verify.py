@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from ledger.world import (
+    CANDIDATE,
     IDENTITY,
     KEY,
     NOW_S,
@@ -15,6 +16,8 @@ from ledger.world import (
     decision,
     delivery,
     open_log,
+    shadow_refuses,
+    shadowed,
     small_log,
     write_log,
 )
@@ -23,9 +26,10 @@ from extproc.audit.findings import Category, Verification
 from extproc.audit.show import read_records
 from extproc.audit.trust import Trust, load_trust
 from extproc.audit.verify import NoLogError, verify
+from extproc.core.decide import Decision
 from extproc.core.delivery import Finding
 from extproc.core.ids import OverrideId
-from extproc.core.overrides import Suspension
+from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.reasons import Refusal
 from extproc.core.steering import Deny, Steer
 from extproc.ledger import entry_pb2 as pb
@@ -37,9 +41,9 @@ from extproc.ledger.entries import (
     genesis_to_entry,
     override_to_entry,
 )
-from extproc.ledger.errors import MalformedError
-from extproc.ledger.keys import generate_key
 from extproc.ledger.log import LogWriter
+from extproc.notes.errors import MalformedError
+from extproc.notes.keys import generate_key
 
 TRUST = Trust(keys=(KEY.verifier(IDENTITY.signer),))
 
@@ -209,11 +213,18 @@ def test_entries_out_of_place_are_found(tmp_path: Path) -> None:
         pb.Entry(genesis=pb.Genesis(origin="x")).SerializeToString(),
         b"\xff",
         pb.Entry(delivery=pb.Delivery(finding="odd")).SerializeToString(),
+        pb.Entry(override=pb.Override(suspension=pb.Suspension(kind="planet"))).SerializeToString(),
         close_to_entry(at_s=NOW_S, reason="shutdown"),
         config(),
     )
     messages = " ".join(_messages(result, Category.INTEGRITY))
-    for part in ("entry 2: a genesis where", "entry 3: not an entry", "'odd' is not", "a config after the Close"):
+    for part in (
+        "entry 2: a genesis where",
+        "entry 3: not an entry",
+        "'odd' is not",
+        "'planet' is not",
+        "a config after the Close",
+    ):
         assert part in messages
     assert "set back" in _messages(result, Category.NOTE)[0]
 
@@ -258,18 +269,57 @@ def test_a_plan_outside_its_own_verdict_is_a_violation(tmp_path: Path) -> None:
     assert "its own verdict excludes" in _messages(result, Category.VIOLATION)[0]
 
 
-def test_a_stored_policy_is_checked_by_its_digest(tmp_path: Path) -> None:
-    entry = pb.Entry.FromString(config())
-    entry.config.policy_stored = True
-    entry.config.policy_revision = f"sha256:{sha256(b'{}').hexdigest()}"
+@pytest.mark.parametrize("which", ["policy", "shadow"])
+def test_a_stored_policy_is_checked_by_its_digest(tmp_path: Path, which: str) -> None:
+    entry = pb.Entry.FromString(config(shadow=True))
+    policy = getattr(entry.config, which)
+    policy.stored = True
+    policy.revision = f"sha256:{sha256(b'{}').hexdigest()}"
     log = write_log(tmp_path, [entry.SerializeToString()])
     assert "is missing" in _messages(verify(log, TRUST), Category.INCOMPLETE)[0]
-    policy = log / "policies" / f"{sha256(b'{}').hexdigest()}.json"
-    policy.parent.mkdir()
-    policy.write_bytes(b"{}")
+    kept = log / "policies" / f"{sha256(b'{}').hexdigest()}.json"
+    kept.parent.mkdir()
+    kept.write_bytes(b"{}")
     assert verify(log, TRUST).exit_status == 0
-    policy.write_bytes(b"{ }")
+    kept.write_bytes(b"{ }")
     assert "is another" in _messages(verify(log, TRUST), Category.INTEGRITY)[0]
+
+
+def test_a_decision_is_held_against_its_configuration(tmp_path: Path) -> None:
+    def verify_beside(name: str, before: bytes, made: Decision) -> Verification:
+        write_log(tmp_path / name, [before, decision_to_entry(made, sequence=1)])
+        return verify(tmp_path / name, TRUST)
+
+    assert verify_beside("sound", config(shadow=True), shadowed(decision(1))).exit_status == 0
+    deny = Deny(refusal=Refusal.UNKNOWN_TENANT)
+    undecided = replace(decision(1), verdict=None, choice=None, transfers=(), steering=deny)
+    assert verify_beside("undecided", config(), undecided).exit_status == 0
+    assert (
+        verify_beside("refused", config(shadow=True), shadow_refuses(decision(1), Refusal.UNKNOWN_MODEL)).exit_status
+        == 0
+    )
+    for name, before, made, found in (
+        ("none", config(shadow=True), decision(1), f"expected {CANDIDATE}, found none"),
+        ("other", config(), shadowed(decision(1)), f"expected none, found {CANDIDATE}"),
+    ):
+        (message,) = _messages(verify_beside(name, before, made), Category.INTEGRITY)
+        assert "the shadow policy is not that of the configuration" in message
+        assert found in message
+    entry = pb.Entry.FromString(config())
+    del entry.config.regions[3]
+    (message,) = _messages(verify_beside("fewer", entry.SerializeToString(), decision(1)), Category.INTEGRITY)
+    assert "the verdict is over other regions" in message
+    assert "expected eu-fra eu-ams us-east, found eu-fra eu-ams us-east ap-sgp" in message
+
+
+def test_a_region_that_is_judged_twice_is_found(tmp_path: Path) -> None:
+    for name, made in (("verdict", decision(1)), ("shadow", shadowed(decision(1)))):
+        entry = pb.Entry.FromString(decision_to_entry(made, sequence=1))
+        verdict = entry.decision.verdict if name == "verdict" else entry.decision.shadow.verdict
+        verdict.answers[0].regions.append(3)
+        write_log(tmp_path / name, [config(shadow=name == "shadow"), entry.SerializeToString()])
+        (message,) = _messages(verify(tmp_path / name, TRUST), Category.INTEGRITY)
+        assert "one answer for each region" in message
 
 
 def test_a_running_log_is_sound_and_open(tmp_path: Path) -> None:
@@ -316,7 +366,13 @@ def test_a_genesis_of_another_log_is_found(tmp_path: Path) -> None:
 
 
 _SUSPENSION = Suspension(
-    id=OverrideId("o-1"), region=REGIONS[0], reason="order 7", from_s=NOW_S, until_s=None, approved_by=("a", "b")
+    id=OverrideId("o-1"),
+    kind=TargetKind.PERMIT,
+    name="gdpr.dpf",
+    reason="order 7",
+    from_s=NOW_S,
+    until_s=None,
+    approved_by=("a", "b"),
 )
 
 
@@ -335,9 +391,9 @@ def test_every_kind_of_record_has_a_summary(tmp_path: Path) -> None:
     summaries = [record.summary() for record in read_records(tmp_path)]
     assert summaries[:8] == [
         "the first on its disk",
-        "policy acme version 1",
-        "shop digits DE refused: unknown_tenant",
-        "eu-fra suspended: order 7",
+        "policy acme version 1 (hybrid)",
+        "shop digits DE, special by payload detector:iban, refused: unknown_tenant, duties gdpr.dpia",
+        "permit gdpr.dpf suspended: order 7",
         "7 entries were not recorded: overflow",
         "undelivered: no attempt (200)",
         "6 entries were good, 0 bytes were cut",

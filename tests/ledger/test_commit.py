@@ -28,12 +28,12 @@ from extproc.ledger.errors import (
     LedgerLockedError,
     LedgerOverflowError,
     LedgerPoisonedError,
-    MalformedError,
 )
 from extproc.ledger.ids import id_from_bytes
 from extproc.ledger.incarnation import LogIdentity
-from extproc.ledger.keys import SigningKey, create_key, load_key
-from extproc.ledger.note import parse_note
+from extproc.notes.errors import MalformedError
+from extproc.notes.keys import SigningKey, create_key, load_key
+from extproc.notes.note import parse_note
 
 _FILLER = recovered_to_entry(at_s=1, size=0, segment="x" * 4000, offset=0, cut=0)
 TRUST = Trust(keys=(KEY.verifier(IDENTITY.signer),))

@@ -14,11 +14,11 @@ from extproc.audit.verify import verify
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.entries import close_to_entry, recovered_to_entry
 from extproc.ledger.incarnation import start_log
-from extproc.ledger.keys import generate_key
 from extproc.ledger.log import LogWriter
 from extproc.ledger.publish import sync_file_system
 from extproc.ledger.recovery import LogReader
 from extproc.ledger.wal import MAGIC, BadFrameError, decode_frame, encode_frame, next_good_frame, read_frames
+from extproc.notes.keys import generate_key
 
 TRUST = Trust(keys=(KEY.verifier(IDENTITY.signer),))
 

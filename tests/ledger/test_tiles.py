@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.ledger.errors import EntryTooLargeError, MalformedError
+from extproc.ledger.errors import EntryTooLargeError
 from extproc.ledger.merkle import leaf_hash, root_of
 from extproc.ledger.tiles import (
     Tile,
@@ -14,6 +14,7 @@ from extproc.ledger.tiles import (
     parse_tile_path,
     tiles_of,
 )
+from extproc.notes.errors import MalformedError
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """A small world of logs for the tests of the ledger and of the audit."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from extproc.core.decide import Decision, Transfer
+from extproc.core.decide import Decision, Shadowed, Transfer
 from extproc.core.delivery import Attempt, Delivery, intent_of, reconcile
-from extproc.core.facts import Binding, RequestFacts, Signal, Source, Tier
-from extproc.core.health import HealthState
+from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
+from extproc.core.health import NEVER_OBSERVED, HealthState
 from extproc.core.ids import (
     ConfigRevision,
     Country,
@@ -23,22 +24,24 @@ from extproc.core.ids import (
     RegionMask,
     TenantId,
 )
-from extproc.core.jurisdiction import RegionVerdict, Verdict
-from extproc.core.reasons import Exclusion
+from extproc.core.jurisdiction import Jurisdictions, RegionVerdict, Verdict
+from extproc.core.reasons import Exclusion, Refusal
 from extproc.core.region import Choice, Estimate
-from extproc.core.snapshot import Snapshot
+from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.steering import Steer
-from extproc.core.tables import Basis, Permit, PolicyTables
+from extproc.core.tables import Basis, Permit, PolicyTables, Region
 from extproc.ledger.commit import LogIdentity
 from extproc.ledger.entries import close_to_entry, config_to_entry, decision_to_entry, delivery_to_entry
 from extproc.ledger.incarnation import start_log
-from extproc.ledger.keys import SigningKey, generate_key
 from extproc.ledger.log import LogWriter
+from extproc.notes.keys import SigningKey, generate_key
 
 IDENTITY: Final = LogIdentity(org="acme", env="test", region="eu", node="node-1", worker="w0")
 KEY: Final = generate_key()
 NOW_S: Final = 1_763_725_440.25
 REVISION: Final = ConfigRevision("sha256:" + "5a" * 32)
+POLICY: Final = PolicyRevision("sha256:" + "00" * 32)
+CANDIDATE: Final = PolicyRevision("sha256:" + "01" * 32)
 SEGMENT: Final = 1 << 16
 _HOME: Final = Permit(regime=RegimeId("gdpr"), id=PermitId("home"), cite="GDPR Art. 44", basis=Basis.INTERNAL)
 _ABROAD: Final = Permit(
@@ -47,7 +50,6 @@ _ABROAD: Final = Permit(
     cite="GDPR Art. 45",
     basis=Basis.ADEQUACY,
     mechanism=MechanismId("dpf"),
-    reference="DPF-1",
 )
 REGIONS: Final = tuple(map(RegionId, ("eu-fra", "eu-ams", "us-east", "ap-sgp")))
 
@@ -71,16 +73,18 @@ def decision(number: int) -> Decision:
             tenant=TenantId("shop"),
             binding=Binding.CLAIM,
             model=ModelId("digits"),
-            declared_class=None,
+            classes=(ClassSignal(source=ClassSource.PAYLOAD, data_class=DataClass("special"), detail="detector:iban"),),
             signals=(Signal(source=Source.GEOIP, tier=Tier.TRUSTED_EDGE, jurisdiction=Jurisdiction("DE")),),
         ),
         steering=Steer(plan=(REGIONS[0], REGIONS[2]), route="eu-fra>us-east"),
         verdict=Verdict(
-            jurisdictions=(Jurisdiction("DE"),),
-            classes=(DataClass("personal"),),
+            jurisdictions=Jurisdictions(names=(Jurisdiction("DE"),)),
+            classes=(DataClass("personal"), DataClass("special")),
             regimes=(RegimeId("gdpr"),),
+            obligations=("gdpr.dpia",),
             permitted=RegionMask(0b111),
             regions=tuple(verdicts),
+            ingress=True,
         ),
         choice=Choice(
             plan=(0, 2),
@@ -89,8 +93,31 @@ def decision(number: int) -> Decision:
                 for region in REGIONS[:3]
             ),
         ),
-        transfers=(Transfer(region=REGIONS[2], importer=Country("US"), exporter=Jurisdiction("DE"), permit=_ABROAD),),
+        transfers=(
+            Transfer(
+                region=REGIONS[2],
+                importer=Country("US"),
+                exporter=Jurisdiction("DE"),
+                permit=_ABROAD,
+                reference="DPF-1",
+            ),
+        ),
     )
+
+
+def shadowed(decided: Decision) -> Decision:
+    """The same decision beside a shadow policy that would permit the regions at home only."""
+    verdict = decided.verdict
+    assert verdict is not None
+    excluded = RegionVerdict(region=REGIONS[2], permits=(), exclusion=Exclusion.PROFILE, excluded_by=RegimeId("gdpr"))
+    regions = (*verdict.regions[:2], excluded, *verdict.regions[3:])
+    said = replace(verdict, permitted=RegionMask(0b11), regions=regions)
+    return replace(decided, shadow=Shadowed(policy=CANDIDATE, facts=None, verdict=said, refusal=None))
+
+
+def shadow_refuses(decided: Decision, refusal: Refusal) -> Decision:
+    """The same decision beside a shadow policy that would refuse it without a verdict."""
+    return replace(decided, shadow=Shadowed(policy=CANDIDATE, facts=None, verdict=None, refusal=refusal))
 
 
 def delivery(decided: Decision, *regions: RegionId | None) -> Delivery:
@@ -110,21 +137,36 @@ def delivery(decided: Decision, *regions: RegionId | None) -> Delivery:
     )
 
 
-def config() -> bytes:
-    policy = PolicyTables(
+def _policy(revision: PolicyRevision, version: int) -> PolicyTables:
+    return PolicyTables(
         id="acme",
-        version=1,
-        revision=PolicyRevision("sha256:" + "00" * 32),
+        version=version,
+        revision=revision,
         ingress_region=REGIONS[0],
-        regions=(),
+        regions=tuple(
+            Region(id=region, country=Country(country), cluster=region, models={})
+            for region, country in zip(REGIONS, ("DE", "NL", "US", "SG"), strict=True)
+        ),
         classes=frozenset(),
         tenants={},
         models={},
         epochs=(),
         may_replace={},
     )
-    snapshot = Snapshot(revision=REVISION, policy=policy, suspensions=(), health=())
-    return config_to_entry(snapshot, at_s=NOW_S, program="1")
+
+
+def snapshot(*, shadow: bool = False) -> Snapshot:
+    return Snapshot(
+        revision=REVISION,
+        policy=_policy(POLICY, 1),
+        suspensions=(),
+        health=(NEVER_OBSERVED,) * len(REGIONS),
+        shadow=Shadow(policy=_policy(CANDIDATE, 2), suspensions=()) if shadow else None,
+    )
+
+
+def config(*, shadow: bool = False) -> bytes:
+    return config_to_entry(snapshot(shadow=shadow), at_s=NOW_S, program="1")
 
 
 def write_log(root: Path, entries: list[bytes], *, close: bool = True, key: SigningKey = KEY) -> Path:

@@ -9,7 +9,7 @@ from ledger.world import IDENTITY, config, decision
 
 from extproc.ledger.commit import Durability, Ledger
 from extproc.ledger.entries import decision_to_entry
-from extproc.ledger.keys import load_key
+from extproc.notes.keys import load_key
 
 
 async def _write(root: Path, mode: Durability) -> None:

@@ -1,0 +1,74 @@
+"""One line of plain words for each entry."""
+
+from extproc.core.reasons import Refusal
+from extproc.ledger import entry_pb2 as pb
+from extproc.ledger.decision_reader import permitted_regions, shadow_verdict
+from extproc.ledger.entries import kind_of
+
+
+def summarise(entry: pb.Entry) -> str:
+    """Say in one line what an entry holds. Raises MalformedError for one that contradicts its own form."""
+    match kind_of(entry):
+        case "decision":
+            return _summarise_decision(entry.decision)
+        case "delivery":
+            regions = " ".join(each.region or each.cluster for each in entry.delivery.attempts)
+            return f"{entry.delivery.finding}: {regions or 'no attempt'} ({entry.delivery.status})"
+        case "config":
+            shadow = f", beside it {_name_policy(entry.config.shadow)}" if entry.config.HasField("shadow") else ""
+            return f"policy {_name_policy(entry.config.policy)}{shadow}"
+        case "override":
+            order = entry.override.suspension
+            return f"{order.kind} {order.name} {entry.override.action}: {order.reason}"
+        case "genesis":
+            previous = entry.genesis.previous
+            return f"follows {previous.origin}, {previous.state}" if previous.origin else "the first on its disk"
+        case "gap":
+            return f"{entry.gap.entries} entries were not recorded: {entry.gap.reason}"
+        case "recovered":
+            return f"{entry.recovered.size} entries were good, {entry.recovered.cut} bytes were cut"
+        case _:
+            return entry.close.reason
+
+
+def _name_policy(policy: pb.Policy) -> str:
+    return f"{policy.id} version {policy.version} ({policy.profile})"
+
+
+def _summarise_decision(decision: pb.Decision) -> str:
+    facts, verdict = decision.facts, decision.verdict
+    places = "+".join(verdict.jurisdictions) or "?"
+    if verdict.assumed:
+        places += " (assumed)"
+    parts = [f"{facts.tenant or '?'} {facts.model or '?'} {places}"]
+    for each in facts.classes:
+        by = f"{each.source} {each.detail}".strip()
+        parts.append(f"{each.data_class} by {by}")
+    if decision.HasField("steer"):
+        parts.append(f"to {' then '.join(decision.steer.plan)}")
+        parts += ["a transfer"] if decision.transfers else []
+    else:
+        parts.append(f"refused: {decision.deny.refusal}")
+        parts += [f"sent on to {decision.deny.redirect_host}"] if decision.deny.HasField("redirect_host") else []
+    if decision.HasField("verdict") and not verdict.ingress:
+        parts.append("arrived where it is not permitted")
+    if verdict.obligations:
+        parts.append(f"duties {' '.join(verdict.obligations)}")
+    return ", ".join(parts) + _summarise_shadow(decision)
+
+
+def _summarise_shadow(decision: pb.Decision) -> str:
+    """Say how the shadow policy's answer differs; nothing where there is none or it is the same."""
+    if not decision.HasField("shadow"):
+        return ""
+    verdict, other = decision.verdict, shadow_verdict(decision)
+    # The shadow policy says nothing of tier 2, so what tier 2 refused is not held against it.
+    refusal = "" if decision.deny.refusal == Refusal.NO_SERVING_REGION else decision.deny.refusal
+    permitted, others = permitted_regions(verdict), permitted_regions(other)
+    if decision.shadow.refusal and decision.shadow.refusal != refusal:
+        return f"; the shadow policy would refuse: {decision.shadow.refusal}"
+    if permitted != others or refusal != decision.shadow.refusal:
+        return f"; the shadow policy would permit {' '.join(sorted(others)) or 'none'}"
+    if verdict != other:
+        return "; the shadow policy would say the same on other grounds"
+    return ""
