@@ -24,6 +24,7 @@ from extproc.core.ids import DecisionId
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.errors import LedgerError
 from extproc.names import DECISION_HEADER
+from extproc.notes.errors import NoteError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -138,7 +139,7 @@ def run_verify(args: argparse.Namespace) -> int:
             result = verify(args.directory, trust, progress=lambda entries: bar.advance(task, entries))
     except FileNotFoundError as error:
         return _usage("verify", f"{error.filename} does not exist. Mend: check the path", quiet=args.quiet)
-    except (LedgerError, OSError) as error:
+    except (LedgerError, NoteError, OSError) as error:
         return _usage("verify", str(error), quiet=args.quiet)
     if args.json:
         sys.stdout.write(json.dumps(_to_json(result)) + "\n")
@@ -163,7 +164,7 @@ def run_show(args: argparse.Namespace) -> int:
                 sys.stdout.write(json.dumps(record.to_json()) + "\n")
         else:
             _print_records(records)
-    except (LedgerError, OSError, ValueError) as error:
+    except (LedgerError, NoteError, OSError, ValueError) as error:
         return _usage("show", str(error))
     return EXIT_VERIFIED
 

@@ -6,12 +6,16 @@ from typing import Final
 
 OK: Final = 0
 USAGE: Final = 1
+FINDINGS: Final = 6
+"""A review found something: a test that fails, a rule that is due. What was reviewed can be used all the same."""
 LOG: Final = 74
 """sysexits' EX_IOERR: the log cannot be written. Starting anew begins a new incarnation."""
 SOFTWARE: Final = 70
 """sysexits' EX_SOFTWARE: a fault of the program's own. Start anew, and report it."""
 CONFIGURATION: Final = 78
 """sysexits' EX_CONFIG."""
+PIPE: Final = 141
+"""Whoever read the output closed it; what a shell says of a program that SIGPIPE ended."""
 
 
 def refuse(error: Exception | str, code: int = CONFIGURATION) -> int:

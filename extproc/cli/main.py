@@ -1,6 +1,7 @@
 """The command `situs`: one parser, one module for each group of commands."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -8,12 +9,14 @@ from textwrap import dedent
 from typing import NoReturn
 
 from extproc.cli import audit, demo, mesh, overrides, policy, serve
+from extproc.cli.exits import PIPE
 
 _EPILOG = dedent(
     """\
     The usual order of things:
       situs demo                                     see it work, end to end, on this machine
-      situs policy check policy.yaml                 list everything that is wrong with a policy
+      situs policy init --profile legal-first --output policy.yaml
+      situs policy lint policy.yaml                  what a careful lawyer or operator would mend
       situs mesh render --for envoy --policy policy.yaml --mesh mesh.yaml --output envoy.yaml
       situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --overrides overrides.yaml \\
           --log /var/lib/situs --key /etc/situs/log.key
@@ -21,8 +24,8 @@ _EPILOG = dedent(
           --until 2027-01-01 --approved-by "A. Counsel" --approved-by "B. Officer"
       situs audit verify /var/lib/situs              what an auditor runs, offline
 
-    Exit codes: 0 done, 1 wrong usage, 78 a configuration that cannot be used. Commands that have more say so in
-    their own --help.
+    Exit codes: 0 done, 1 wrong usage, 78 a configuration that cannot be used, 141 whoever read the output closed it.
+    Commands that have more say so in their own --help.
     """
 )
 
@@ -54,5 +57,11 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
     args = build_parser().parse_args(argv)
-    code: int = args.run(args)
+    try:
+        code: int = args.run(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has read enough (`situs … | head`). What is still buffered must not raise again at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE
     return code

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
 
 _EPILOG = dedent(
     """\
-    The policy gives the regions, the length of plans, the declared edge (trusted hops) and which headers are read;
+    The policy gives the regions, the length of plans, the declared edge (trusted hops) and what is read of a request;
     the mesh file gives addresses, timeouts and limits. One cluster is made for each region, and one for each ordered
-    plan over them, so a change of who may use what needs no new configuration: only a change of the region list, of
-    the edge or of the headers does.
+    plan over them, so a change of who may use what needs no new configuration. A policy needs one that has new regions
+    or longer plans, declares another edge, reads headers, hosts, claims or client certificates that it did not read,
+    begins or ends to read payloads, or reads more of each; and so does every change of the mesh file. A policy that
+    reads payloads needs Envoy 1.38 or newer, and one that matches SPIFFE ids a listener that verifies certificates:
+    TLS is not rendered.
 
     A mesh file in full, where the policy reads no token claims (each field is explained in extproc/mesh/section.py):
       apiVersion: situs/v1

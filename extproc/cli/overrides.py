@@ -1,4 +1,7 @@
-"""`situs suspend` and `situs resume`: pull a legal trigger, and release it."""
+"""`situs suspend` and `situs resume`: pull a legal trigger, and release it.
+
+A trigger takes a region, a permit or a model out of every decision.
+"""
 
 import argparse
 import json
@@ -7,16 +10,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from extproc.cli.exits import OK, USAGE, refuse
-from extproc.core.ids import RegionId
-from extproc.core.overrides import Suspension
+from extproc.core.overrides import Suspension, TargetKind
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from extproc.policy.compile import CompiledPolicy
+
 _APPROVERS = 2
+_ONE_TARGET = "an order is about one thing. Mend: name a region, or give --permit, or --model"
 
 _EPILOG = dedent(
     """\
@@ -26,6 +31,8 @@ _EPILOG = dedent(
     examples:
       situs suspend me-dxb --overrides overrides.yaml --policy policy.yaml --reason "injunction 4 O 12/26" \\
           --until 2027-01-01 --approved-by "A. Counsel" --approved-by "B. Officer"
+      situs suspend --permit eu-gdpr.dpf ...       no decision rests on it: what it let through needs another permit
+      situs suspend --model fraud ...              no decision serves it
       situs resume me-dxb --overrides overrides.yaml
 
     exit codes: 0 done, 1 wrong usage, 78 the override file cannot be used
@@ -37,12 +44,13 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add both commands."""
     suspend = commands.add_parser(
         "suspend",
-        help="take a region out of every decision, by a legal trigger",
-        description="Suspend a region: no decision names it from now on, whatever the policy permits.",
+        help="take a region, a permit or a model out of every decision, by a legal trigger",
+        description="Suspend a region, a permit or a model: no decision uses it from now on, whatever the policy "
+        "permits.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    suspend.add_argument("region", help="the region, as the policy names it")
+    _targets(suspend)
     suspend.add_argument("--reason", required=True, help="why; is recorded and may be shown")
     suspend.add_argument(
         "--until", required=True, metavar="MOMENT", help="a day (to its end, UTC) or a moment with its offset"
@@ -51,21 +59,53 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "--approved-by", action="append", default=[], metavar="NAME", help="give it twice: two people approve"
     )
     suspend.add_argument(
-        "--policy", type=Path, metavar="FILE", help="refuse a region that this policy does not have (default: take any)"
+        "--policy", type=Path, metavar="FILE", help="refuse what this policy does not have (default: take anything)"
     )
     suspend.set_defaults(run=_suspend)
     resume = commands.add_parser(
         "resume",
-        help="end every suspension of a region",
-        description="Resume a region: remove each suspension of it from the override file.",
+        help="end every suspension of a region, a permit or a model",
+        description="Resume what was suspended: remove each suspension of it from the override file.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    resume.add_argument("region", help="the region, as the policy names it")
+    _targets(resume)
     resume.set_defaults(run=_resume)
     for parser in (suspend, resume):
         parser.add_argument("--overrides", type=Path, required=True, metavar="FILE", help="the override file")
         parser.add_argument("--json", action="store_true", help="print the orders now in the file as JSON")
+
+
+def _targets(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("region", nargs="?", help="the region, as the policy names it")
+    parser.add_argument("--permit", metavar="REGIME.PERMIT", help="a permit, with its regime: eu-gdpr.dpf")
+    parser.add_argument("--model", metavar="NAME", help="a model")
+
+
+def _target(args: argparse.Namespace) -> "tuple[TargetKind, str] | None":
+    """Give the one thing that the order is about, None where it is not one."""
+    given = [
+        (kind, name)
+        for kind, name in (
+            (TargetKind.REGION, args.region),
+            (TargetKind.PERMIT, args.permit),
+            (TargetKind.MODEL, args.model),
+        )
+        if name is not None
+    ]
+    return given[0] if len(given) == 1 else None
+
+
+def _known(policy: "CompiledPolicy", kind: TargetKind) -> list[str]:
+    """List what a policy has of a kind."""
+    match kind:
+        case TargetKind.REGION:
+            return sorted(policy.tables.index)
+        case TargetKind.MODEL:
+            return sorted(policy.tables.models)
+        case TargetKind.PERMIT:
+            return [f"{regime.id}.{permit.id}" for regime in policy.document.regimes for permit in regime.permits]
+    assert_never(kind)
 
 
 def _suspend(args: argparse.Namespace) -> int:
@@ -80,13 +120,17 @@ def _suspend(args: argparse.Namespace) -> int:
         return refuse("a suspension needs two approvers. Mend: give --approved-by twice, two names", USAGE)
     if not args.reason.strip() or len(args.reason) > LONGEST_REASON:
         return refuse(f"a suspension needs a reason of at most {LONGEST_REASON} characters. Mend: mend --reason", USAGE)
+    target = _target(args)
+    if target is None:
+        return refuse(_ONE_TARGET, USAGE)
+    kind, name = target
     if args.policy is not None:
         try:
-            known = load_policy(args.policy).tables.index
+            known = _known(load_policy(args.policy), kind)
         except DocumentError as error:
             return refuse(error)
-        if args.region not in known:
-            return refuse(f"{args.policy} has no region {args.region}. Mend: name one of {', '.join(known)}", USAGE)
+        if name not in known:
+            return refuse(f"{args.policy} has no {kind} {name}. Mend: name one of {', '.join(known)}", USAGE)
     try:
         until_s = parse_end(args.until).timestamp()
     except UnfitError as error:
@@ -98,7 +142,8 @@ def _suspend(args: argparse.Namespace) -> int:
     def add(before: tuple[Suspension, ...]) -> tuple[Suspension, ...]:
         order = Suspension(
             id=new_override_id(before, datetime.now(UTC)),
-            region=RegionId(args.region),
+            kind=kind,
+            name=name,
             reason=args.reason,
             from_s=now_s,
             until_s=until_s,
@@ -107,19 +152,23 @@ def _suspend(args: argparse.Namespace) -> int:
         return (*before, order)
 
     checked = "" if args.policy is not None else " (not checked against a policy: see --policy)"
-    return _change(args, add, lambda: f"{args.region} is suspended until {args.until}{checked}")
+    return _change(args, add, lambda: f"{name} is suspended until {args.until}{checked}")
 
 
 def _resume(args: argparse.Namespace) -> int:
+    target = _target(args)
+    if target is None:
+        return refuse(_ONE_TARGET, USAGE)
+    kind, name = target
     removed: list[str] = []
 
     def remove(before: tuple[Suspension, ...]) -> tuple[Suspension, ...]:
-        removed.extend(order.id for order in before if order.region == args.region)
-        return tuple(order for order in before if order.region != args.region)
+        removed.extend(order.id for order in before if (order.kind, order.name) == target)
+        return tuple(order for order in before if (order.kind, order.name) != target)
 
-    code = _change(args, remove, lambda: f"{args.region} is resumed: removed {', '.join(removed)}")
+    code = _change(args, remove, lambda: f"{name} is resumed: removed {', '.join(removed)}" if removed else "")
     if code == OK and not removed:
-        return refuse(f"{args.overrides} holds no suspension of {args.region}. Mend: check the name", USAGE)
+        return refuse(f"{args.overrides} holds no suspension of the {kind} {name}. Mend: check the name", USAGE)
     return code
 
 
@@ -141,9 +190,9 @@ def _change(
         return refuse(error)
     if args.json:
         rows = [
-            {"id": o.id, "region": o.region, "reason": o.reason, "from": o.from_s, "until": o.until_s} for o in orders
+            {"id": o.id, o.kind.value: o.name, "reason": o.reason, "from": o.from_s, "until": o.until_s} for o in orders
         ]
         print(json.dumps(rows, indent=2))
-    else:
-        print(say())
+    elif said := say():
+        print(said)
     return OK

@@ -1,8 +1,10 @@
 """`situs serve`: run the sidecar."""
 
 import argparse
+import asyncio
 import socket
 import sys
+import time
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
@@ -12,17 +14,22 @@ from extproc.cli.exits import CONFIGURATION, LOG, OK, SOFTWARE, refuse
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
+    from extproc.bundle.start import Obtained
     from extproc.core.ids import RegionId
     from extproc.mesh.section import Mesh
+    from extproc.sidecar.configuration import Origin
 
 _EPILOG = dedent(
     """\
-    The policy, the override file and the geolocation database are watched: a changed file is taken within half a
-    second, or refused with the last good one kept, which is logged and counted (situs_reloads_total).
+    The policies, the override file and the databases are watched: a changed file is taken within half a second, or
+    refused with the last good one kept, which is logged and counted (situs_reloads_total). A policy from elsewhere is
+    asked for again every minute; one with a lower version, or signed by too few, is refused.
 
-    example:
+    examples:
       situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --overrides overrides.yaml \\
           --log /var/lib/situs --key /etc/situs/log.key --admin 127.0.0.1:9902
+      situs serve --policy https://policies.example/acme.bundle --policy-keys counsel.vkey --policy-signers 2 \\
+          --state /var/lib/situs-policy ...
 
     exit codes: 0 stopped by SIGTERM or SIGINT, 1 wrong usage, 70 a fault of the program (start anew),
     74 the log cannot be written (start anew), 78 a configuration that cannot be used
@@ -39,11 +46,14 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--policy", type=Path, required=True, metavar="FILE", help="the policy, YAML")
+    _add_policy(parser)
     parser.add_argument(
         "--mesh", type=Path, metavar="FILE", help="the mesh file; its cells are probed (default: no probes)"
     )
     parser.add_argument("--geo-db", type=Path, metavar="FILE", help="geolocation database, mmdb")
+    parser.add_argument(
+        "--anonymity-db", type=Path, metavar="FILE", help="database of anonymising networks, mmdb (default: none)"
+    )
     parser.add_argument(
         "--overrides", type=Path, metavar="FILE", help="legal overrides, as `situs suspend` writes them; must exist"
     )
@@ -89,21 +99,30 @@ def run(args: argparse.Namespace) -> int:
 
     from extproc.ledger.commit import Durability, LogIdentity
     from extproc.ledger.errors import LedgerError
-    from extproc.ledger.keys import load_or_create_key
     from extproc.mesh.parse import load_mesh
+    from extproc.notes.errors import NoteError
+    from extproc.notes.keys import load_or_create_key
     from extproc.sidecar.configuration import Files, load_configuration
     from extproc.sidecar.events import configure_events
     from extproc.sidecar.serve import BAD_CONFIGURATION, BrokenSidecarError, Settings, serve
     from extproc.sidecar.watch import signatures
 
     configure_events(sys.stderr)
-    files = Files(policy=args.policy, geo=args.geo_db, overrides=args.overrides)
-    seen = signatures(files.all())
     try:
-        configuration = load_configuration(files)
+        files = Files(
+            policy=_origin(args),
+            geo=args.geo_db,
+            anonymity=args.anonymity_db,
+            overrides=args.overrides,
+            shadow=args.shadow,
+            region=args.region,
+        )
+        seen = signatures(files.all())
+        obtained = _obtain(files.policy)
+        configuration = load_configuration(files, policy=obtained.accepted)
         mesh = None if args.mesh is None else load_mesh(args.mesh, configuration.tables, configuration.reading)
         key = load_or_create_key(args.key)
-    except (*BAD_CONFIGURATION, LedgerError) as error:
+    except (*BAD_CONFIGURATION, NoteError) as error:
         return refuse(error, CONFIGURATION)
     settings = Settings(
         files=files,
@@ -116,18 +135,96 @@ def run(args: argparse.Namespace) -> int:
         durability=Durability(args.durability),
         endpoints=_endpoints(mesh),
         seen=seen,
+        kept=obtained.kept,
+        poll_s=args.poll,
         admin=args.admin,
         drain_s=args.drain,
     )
     try:
         uvloop.run(serve(settings, configuration))
-    except LedgerError as error:
+    except (LedgerError, NoteError) as error:
         return refuse(error, LOG)
     except BrokenSidecarError as error:
         return refuse(error, SOFTWARE)
     except OSError as error:
         return refuse(error, CONFIGURATION)
     return OK
+
+
+def _add_policy(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the policy")
+    group.add_argument(
+        "--policy",
+        required=True,
+        metavar="PLACE",
+        help="a file, https://HOST/PATH or s3://BUCKET/KEY; YAML or a bundle",
+    )
+    group.add_argument(
+        "--policy-keys",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="take only bundles that these keys signed, as `situs policy keygen` writes them (default: plain files)",
+    )
+    group.add_argument(
+        "--policy-signers", type=int, default=1, metavar="N", help="how many different ones (default: %(default)s)"
+    )
+    group.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keep the last good policy there, to start by while its source is away",
+    )
+    group.add_argument(
+        "--poll", type=float, default=60.0, metavar="SECONDS", help="how often a source is asked (default: %(default)s)"
+    )
+    group.add_argument(
+        "--force-policy-version", type=int, metavar="N", help="take exactly this version, even if it is a way back"
+    )
+    group.add_argument(
+        "--policy-ca", type=Path, metavar="FILE", help="authorities for https, PEM (default: the system's)"
+    )
+    group.add_argument(
+        "--shadow",
+        type=Path,
+        metavar="FILE",
+        help="evaluate this candidate policy beside each decision, and record both",
+    )
+    group.add_argument(
+        "--region", metavar="REGION", help="where this sidecar stands (default: the policy's ingress.region)"
+    )
+
+
+def _origin(args: argparse.Namespace) -> "Origin":
+    """Say where the policy comes from. Raises BundleError for keys that cannot be used."""
+    from extproc.bundle.source import SourceOptions
+    from extproc.bundle.trust import load_trust
+    from extproc.sidecar.configuration import Origin
+
+    return Origin(
+        location=args.policy,
+        trust=load_trust(args.policy_keys, needed=args.policy_signers) if args.policy_keys else None,
+        state=args.state,
+        forced_version=args.force_policy_version,
+        options=SourceOptions(ca=args.policy_ca),
+    )
+
+
+def _obtain(origin: "Origin") -> "Obtained":
+    """Give the policy to start by, from its source or from what was kept of it."""
+    from extproc.bundle.last_good import StateFolder
+    from extproc.bundle.locations import source_of
+    from extproc.bundle.start import obtain
+
+    state = None if origin.state is None else StateFolder(origin.state)
+    source = source_of(origin.location, origin.options)
+    obtained = asyncio.run(
+        obtain(source, trust=origin.trust, state=state, clock=time.time, forced_version=origin.forced_version)
+    )
+    if state is not None:
+        state.write(obtained.kept)
+    return obtained
 
 
 def _listen(mesh: "Mesh | None") -> str:

@@ -86,7 +86,37 @@ def test_a_suspension_and_its_end(orders: Path, capsys: pytest.CaptureFixture[st
     assert main(["resume", "me-dxb", "--overrides", str(orders)]) == 0
     assert order["id"] in capsys.readouterr().out
     assert main(["resume", "me-dxb", "--overrides", str(orders)]) == 1
-    assert "holds no suspension of me-dxb" in capsys.readouterr().err
+    assert "holds no suspension of the region me-dxb" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "name"),
+    [(["--permit", "eu-gdpr.dpf"], "permit", "eu-gdpr.dpf"), (["--model", "digits"], "model", "digits")],
+)
+def test_a_permit_and_a_model_can_be_suspended_too(  # noqa: PLR0913, PLR0917 - parameters and fixtures
+    target: list[str], kind: str, name: str, orders: Path, policy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = [
+        "--reason",
+        "r",
+        "--until",
+        "2099-01-01",
+        "--approved-by",
+        "a",
+        "--approved-by",
+        "b",
+        "--policy",
+        str(policy),
+    ]
+    assert main(["suspend", *target, "--overrides", str(orders), *rest, "--json"]) == 0
+    (order,) = json.loads(capsys.readouterr().out)
+    assert order[kind] == name
+    assert main(["suspend", "me-dxb", *target, "--overrides", str(orders), *rest]) == 1
+    assert main(["suspend", "--overrides", str(orders), *rest]) == 1
+    assert main(["suspend", target[0], "nosuch", "--overrides", str(orders), *rest]) == 1
+    assert f"has no {kind} nosuch" in capsys.readouterr().err
+    assert main(["resume", name, "--overrides", str(orders)]) == 1  # the region of that name
+    assert main(["resume", *target, "--overrides", str(orders)]) == 0
 
 
 def test_a_mistyped_override_file_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`situs policy`: check a policy before it is shipped."""
+"""`situs policy check`: whether a policy can be used at all."""
 
 import argparse
 import json
@@ -27,10 +27,8 @@ _EPILOG = dedent(
 )
 
 
-def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the group."""
-    group = commands.add_parser("policy", help="check a policy", description="Check a policy before it is shipped.")
-    subcommands = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+def register(subcommands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the group `situs policy`."""
     check = subcommands.add_parser(
         "check",
         help="parse and compile a policy, or list everything that is wrong with it",

@@ -1,0 +1,172 @@
+"""What an explanation says is what tier 1 does, for any policy; and what it costs."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from policy.random_laws import Written
+from policy.strategies import as_yaml, policies, random_moment
+
+from extproc.core.ids import Jurisdiction, ModelId, TenantId
+from extproc.core.jurisdiction import Undecided, jurisdictions_of
+from extproc.core.reasons import Exclusion
+from extproc.policy import CompiledPolicy, compile_policy, parse_policy
+from extproc.policy.document import CaseInput
+from extproc.policy.starter.compose import compose
+from extproc.review.explain import Explanation, RegionNote, explain, format_explanation
+from extproc.review.explain.candidates import losses, remedies
+from extproc.review.explain.sources import signals_of
+from extproc.review.explain.world import permitted_of, regimes_in_question, world_of
+from extproc.review.question import ask, facts_of
+from extproc.review.words import joined
+
+_PLACES = [None, None, "DE", "FR", "NO", "US", "CA", "CA-QC", "AE", "BR", "ZA", "GB"]
+_OF_LAW = {Exclusion.NO_PERMIT, Exclusion.CLASS_RULE, Exclusion.PROFILE, Exclusion.PERMIT_SUSPENDED}
+
+
+def _question(random: Random, compiled: CompiledPolicy) -> tuple[CaseInput, float]:
+    def place() -> Jurisdiction | None:
+        found = random.choice(_PLACES)
+        return None if found is None else Jurisdiction(found)
+
+    geoip = place() or place() or place()
+    given = CaseInput(
+        tenant=random.choice(sorted(compiled.tables.tenants)),
+        model=random.choice(sorted(compiled.tables.models) or [ModelId("none")]),
+        data_class=random.choice([None, None, *sorted(compiled.tables.classes)]),
+        geoip=geoip,
+        geoip_unknown=geoip is None,
+        jwt=place() if random.random() < 0.3 else None,
+        header=place() if random.random() < 0.3 else None,
+    )
+    return given, random_moment(random).timestamp()
+
+
+def _questions(policy: Written, seed: int, count: int) -> list[tuple[CompiledPolicy, CaseInput, float]]:
+    compiled = compile_policy(parse_policy(as_yaml(policy)))
+    random = Random(seed)
+    return [(compiled, *_question(random, compiled)) for _ in range(count)]
+
+
+@pytest.mark.slow
+@settings(max_examples=30)
+@given(policies(), st.integers(0, 1 << 32))
+def test_the_law_that_is_told_is_the_law_that_decides(policy: Written, seed: int) -> None:
+    for compiled, asked, now_s in _questions(policy, seed, 4):
+        found = explain(compiled, asked, now_s)
+        verdict = ask(compiled, asked, now_s).verdict
+        assert [each.region for each in found.regions] == [each.region for each in verdict.regions] if verdict else True
+        if verdict is None:
+            assert found.regions == ()
+            assert found.refusal is not None
+            continue
+        # A regime that governs both as one of several classes and places is named once.
+        assert {each.regime for each in found.governing} == set(verdict.regimes)
+        assert [each.name for each in found.duties] == sorted(verdict.obligations, key=_order(found))
+        for note, decided in zip(found.regions, verdict.regions, strict=True):
+            assert note.permitted is (decided.exclusion is None)
+            standing = {each.permit.name for each in note.grounds if each.permit is not None}
+            if decided.exclusion in _OF_LAW:
+                assert _stands_in_the_way(note)
+            else:
+                assert standing == {permit.name for permit in decided.permits}
+                assert all(each.lacking is None for each in note.grounds)
+        assert format_explanation(found, 80)
+
+
+def _order(found: Explanation) -> Callable[[str], int]:
+    return {each.name: i for i, each in enumerate(found.duties)}.__getitem__
+
+
+def _stands_in_the_way(note: RegionNote) -> bool:
+    """Tell whether the ground that tier 1 names is among those that are told."""
+    return any(
+        each.lacking is note.exclusion and note.excluded_by in (each.regime, each.order) for each in note.grounds
+    )
+
+
+@pytest.mark.slow
+@settings(max_examples=40)
+@given(policies(), st.integers(0, 1 << 32))
+def test_the_signals_that_are_said_to_count_are_those_that_count(policy: Written, seed: int) -> None:
+    for compiled, asked, _ in _questions(policy, seed, 20):
+        facts = facts_of(compiled, asked)
+        try:
+            places = jurisdictions_of(facts, compiled.tables)
+        except Undecided:
+            continue
+        notes = signals_of(compiled, facts, asked)
+        counted = {each.jurisdiction for each in notes if each.counts and each.jurisdiction is not None}
+        assert counted | (set(compiled.tables.assume) if places.assumed else set()) == set(places.names)
+
+
+@pytest.mark.slow
+@settings(max_examples=40)
+@given(policies(), st.integers(0, 1 << 32))
+def test_a_policy_that_is_cut_down_to_a_question_answers_it_as_the_whole_does(policy: Written, seed: int) -> None:
+    for compiled, asked, now_s in _questions(policy, seed, 4):
+        if compiled.tables.epoch_at(now_s) is None:
+            continue
+        world = world_of(compiled, asked, now_s, regimes_in_question(compiled, asked, now_s))
+        assert world.ask() == permitted_of(ask(compiled, asked, now_s))
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(policies(), st.integers(0, 1 << 32))
+@example(policy=None, seed=0)
+def test_every_change_that_is_named_changes_the_answer(policy: Written | None, seed: int) -> None:
+    """Each single change, applied to the whole policy, gives or takes the region for which it is named."""
+    if policy is None:
+        compiled = compile_policy(parse_policy(compose("hybrid", "finance")))
+        asked = CaseInput(tenant=TenantId("group"), model=min(compiled.tables.models), geoip=Jurisdiction("DE"))
+        questions = [(compiled, asked, datetime(2027, 1, 1, tzinfo=UTC).timestamp())]
+    else:
+        questions = _questions(policy, seed, 2)
+    for compiled, asked, now_s in questions:
+        if compiled.tables.epoch_at(now_s) is None:
+            continue
+        found = explain(compiled, asked, now_s)
+        before = permitted_of(ask(compiled, asked, now_s))
+        whole = world_of(compiled, asked, now_s, compiled.document.regimes)
+        permits = tuple(
+            (f"{regime.id}.{permit.id}", permit.risk)
+            for regime in compiled.document.regimes
+            for permit in regime.permits
+        )
+        changed = {each.words: each.change(whole).ask() for each in (*remedies(whole), *losses(whole, permits))}
+        for note in found.regions:
+            told = {each.words for each in note.changes if len(each.kinds) == 1 and each.on is None}
+            after = {
+                f"if {words.format(region=note.region)}": regions
+                for words, regions in changed.items()
+                if (note.region in regions) is not (note.region in before)
+            }
+            assert told <= set(after), joined(sorted(told - set(after)))
+
+
+@pytest.mark.slow
+def test_the_largest_policy_that_is_shipped_is_explained_well_within_a_second() -> None:
+    compiled = compile_policy(parse_policy(compose("hybrid", "global")))
+    asked = CaseInput(
+        tenant=TenantId("retail"),
+        model=min(compiled.tables.models),
+        geoip=Jurisdiction("CA-QC"),
+        header=Jurisdiction("US"),
+    )
+    began = time.process_time()
+    explain(compiled, asked, datetime(2026, 12, 1, tzinfo=UTC).timestamp())
+    assert time.process_time() - began < 1.0
+
+
+def test_before_the_policy_is_in_force_the_day_is_named_on_which_it_will_be() -> None:
+    compiled = compile_policy(parse_policy(compose("legal-first", "uk")))
+    asked = CaseInput(tenant=min(compiled.tables.tenants), model=min(compiled.tables.models), geoip=Jurisdiction("GB"))
+    found = explain(compiled, asked, compiled.tables.epochs[0].starts_s - 1.0)
+    assert found.governing == ()
+    (change,) = found.remedies
+    assert change.on == compiled.document.identity.as_of
