@@ -10,7 +10,8 @@ The flow, and where to read it::
     Envoy <-ProcessingResponse-- wire.response   decision -> bytes
     Envoy --access log---------> wire.access_log what really happened -> health, delivery record, reconciliation
 
-`sidecar` wires these together and runs them; `policy` compiles what people write to what tier 1 reads; `geo` places an
-address; `mesh` renders Envoy's configuration; `audit` reads and verifies logs; `demo` plays it all; `cli` is the
-command. Imports point one way: `core` imports none of the others, and a test walks the imports.
+`sidecar` wires these together and runs them; `policy` compiles what people write to what tier 1 reads, `bundle` is how
+it arrives, signed, and `review` answers questions about it; `geo` places an address, `detect` classifies a payload;
+`mesh` renders Envoy's configuration; `audit` reads and verifies logs; `notes` are signed texts; `demo` plays it all;
+`cli` is the command. Imports point one way: `core` imports none of the others, and a test walks the imports.
 """

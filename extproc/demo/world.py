@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final
 
 import httpx
-from ruamel.yaml import YAML
+import yaml
 
 from extproc.core.ids import RegionId
 from extproc.core.tables import PolicyTables
@@ -98,6 +98,15 @@ class Folder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What may be otherwise in a world: the policy, by default the demo's, and further options of `situs serve`."""
+
+    policy: str | None = None
+    durability: str = "fsync"
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
     """One inference request that reached a cell, by the cell's own account."""
 
@@ -110,13 +119,13 @@ class Received:
 class World:
     """The running world. Requests go to `url`; `issuer` makes tokens that Envoy accepts."""
 
-    def __init__(self, folder: Folder, *, models: Path | None, envoy: str | None, durability: str) -> None:
+    def __init__(self, folder: Folder, *, models: Path | None, envoy: str | None, plan: Plan) -> None:
         self.folder = folder
+        self._plan = plan
         self.issuer = Issuer()
         self._binary = find_envoy(envoy)
         self._ports = _Ports()
         self._cell_ports: dict[RegionId, int] = {}
-        self._durability = durability
         self._models = models
         self.cells: dict[RegionId, Child] = {}
         self.sidecar: Child
@@ -153,8 +162,7 @@ class World:
         for path in (folder.root / "processes", folder.root / "received", folder.key.parent):
             path.mkdir(parents=True, exist_ok=True)
         folder.key.parent.chmod(0o700)
-        example = resources.files("extproc.policy") / "examples" / "demo.yaml"
-        folder.policy.write_bytes(example.read_bytes())
+        folder.policy.write_text(self._plan.policy or _example())
         folder.overrides.write_text("apiVersion: situs/v1\noverrides: []\n")
         write_geo_database(folder.geo)
         jwks = folder.root / "jwks.json"
@@ -162,7 +170,7 @@ class World:
         regions = self.tables().regions
         self._cell_ports = {region.id: free_port() for region in regions}
         with folder.mesh.open("w") as file:
-            YAML().dump(self._mesh(jwks), file)
+            yaml.safe_dump(self._mesh(jwks), file, sort_keys=False)
         self._prepare_models()
         self.run_situs(
             "mesh", "render", "--for", "envoy", "--policy", folder.policy, "--mesh", folder.mesh,
@@ -195,9 +203,10 @@ class World:
                 "--key", folder.key,
                 "--listen", f"unix:{self._socket}",
                 "--admin", f"127.0.0.1:{self._ports.sidecar_admin}",
-                "--durability", self._durability,
+                "--durability", self._plan.durability,
                 "--org", "demo", "--env", "demo", "--node", NODE,
                 "--drain", "2",
+                *self._plan.options,
             ),
             folder.output("sidecar"),
         )  # fmt: skip
@@ -336,6 +345,13 @@ class World:
                     )
 
 
+def _example() -> str:
+    return (resources.files("extproc.policy") / "examples" / "demo.yaml").read_text(encoding="utf-8")
+
+
+_AS_SHIPPED: Final = Plan()
+
+
 class _Ports:
     def __init__(self) -> None:
         self.listener = free_port()
@@ -369,10 +385,10 @@ def _run(command: list[str | Path], expect: int | None = 0) -> subprocess.Comple
 
 @asynccontextmanager
 async def running_world(
-    root: Path, *, models: Path | None = None, envoy: str | None = None, durability: str = "fsync"
+    root: Path, *, models: Path | None = None, envoy: str | None = None, plan: Plan = _AS_SHIPPED
 ) -> AsyncIterator[World]:
     """Prepare and start a world in the empty folder `root`; stop it on the way out."""
-    world = World(Folder(root=root), models=models, envoy=envoy, durability=durability)
+    world = World(Folder(root=root), models=models, envoy=envoy, plan=plan)
     with _no_one_left_behind(world):
         await asyncio.to_thread(world.prepare)
         await world.start()

@@ -1,4 +1,4 @@
-"""Everything that a person configures, loaded together: policy, legal overrides and geolocation database.
+"""Everything that a person configures, loaded together: policies, legal overrides and geolocation databases.
 
 One immutable object, replaced whole. Loading either gives all of it or raises and changes nothing, so that a bad file
 at start refuses to start and a bad file at reload leaves the last good configuration in force.
@@ -7,25 +7,29 @@ at start refuses to start and a bad file at reload leaves the last good configur
 import hashlib
 import json
 from collections.abc import Container
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from extproc.core.facts import Signal, Source, Tier
-from extproc.core.ids import ConfigRevision
-from extproc.core.overrides import Suspension
+from extproc.bundle.accept import Accepted, accept
+from extproc.bundle.bundle import looks_signed
+from extproc.bundle.file import FileSource
+from extproc.bundle.rollback import Standing, check_rollback
+from extproc.bundle.source import SourceOptions, is_remote
+from extproc.bundle.trust import Trust
+from extproc.core.facts import Signal
+from extproc.core.georules import GeoRules
+from extproc.core.ids import ConfigRevision, RegionId
+from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.reading import Reading
+from extproc.core.snapshot import Shadow
 from extproc.core.tables import PolicyTables
-from extproc.geo import GeoDatabase, GeoIdentity
-from extproc.geo.signal import signal_of
+from extproc.geo import AnonymityDatabase, GeoDatabase, GeoIdentity, geolocate
 from extproc.policy.compile import CompiledPolicy
-from extproc.policy.load import load_policy
 from extproc.policy.override_file import load_overrides
 
 PROGRAM_VERSION: Final = version("situs")
-
-_NOT_CONFIGURED: Final = Signal(source=Source.GEOIP, tier=Tier.TRUSTED_EDGE, jurisdiction=None, detail="not_configured")
 
 
 class ConfigurationError(Exception):
@@ -33,24 +37,61 @@ class ConfigurationError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """Where the configuration is read from. None means that there is no such file."""
+class Origin:
+    """Where the policy comes from, and what it is held to.
 
-    policy: Path
+    `location` is a path, an `https://` address or an `s3://` one. With `trust` the policy must be a bundle that enough
+    of those keys signed. `state` is the folder that keeps the last good one. `forced_version` lets exactly that version
+    through, whatever was before.
+    """
+
+    location: str
+    trust: Trust | None = None
+    state: Path | None = None
+    forced_version: int | None = None
+    options: SourceOptions = field(default_factory=SourceOptions)
+
+    @property
+    def path(self) -> Path | None:
+        """The file to watch, None where the policy is elsewhere."""
+        return None if is_remote(self.location) else Path(self.location)
+
+    @property
+    def counts_versions(self) -> bool:
+        """Tell whether every change must count the version up; a plain file at hand need not, but may not go back."""
+        return self.trust is not None or self.state is not None or self.path is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Where the configuration is read from. None means that there is no such file.
+
+    `region` is where this sidecar stands, where the policy does not say it for this one.
+    """
+
+    policy: Origin
     geo: Path | None = None
+    anonymity: Path | None = None
     overrides: Path | None = None
+    shadow: Path | None = None
+    region: RegionId | None = None
 
     def all(self) -> tuple[Path, ...]:
         """Give every file there is, for watching."""
-        return tuple(path for path in (self.policy, self.geo, self.overrides) if path is not None)
+        paths = (self.policy.path, self.geo, self.anonymity, self.overrides, self.shadow)
+        return tuple(path for path in paths if path is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A loaded configuration. `overrides` are the orders of the override file."""
+    """A loaded configuration. `overrides` are the orders of the override file, `shadow` a candidate policy."""
 
     compiled: CompiledPolicy
+    standing: Standing
+    signers: tuple[str, ...]
+    shadow: CompiledPolicy | None
     database: GeoDatabase | None
+    anonymity: AnonymityDatabase | None
     overrides: tuple[Suspension, ...]
     revision: ConfigRevision
 
@@ -70,61 +111,118 @@ class Configuration:
         return (*self.compiled.suspensions, *self.overrides)
 
     @property
+    def shadow_snapshot(self) -> Shadow | None:
+        """What decisions are evaluated beside; the orders of the override file hold for it too."""
+        if self.shadow is None:
+            return None
+        return Shadow(policy=self.shadow.tables, suspensions=(*self.shadow.suspensions, *self.overrides))
+
+    @property
     def inert(self) -> tuple[Suspension, ...]:
-        """The orders about regions that the policy does not have."""
-        return tuple(order for order in self.suspensions if order.region not in self.tables.index)
+        """The orders about what the policy does not have."""
+        document = self.compiled.document
+        known: dict[TargetKind, set[str]] = {
+            TargetKind.REGION: set(map(str, self.tables.index)),
+            TargetKind.MODEL: set(map(str, self.tables.models)),
+            TargetKind.PERMIT: {f"{regime.id}.{permit.id}" for regime in document.regimes for permit in regime.permits},
+        }
+        return tuple(order for order in self.suspensions if order.name not in known[order.kind])
 
     @property
     def geo(self) -> GeoIdentity | None:
         """Which geolocation database this is."""
         return None if self.database is None else self.database.identity
 
-    def locate(self, address: str) -> Signal:
-        """Give the geolocation signal of Envoy's `source.address`."""
-        return _NOT_CONFIGURED if self.database is None else signal_of(self.database.locate(address))
+    def locate(self, address: str, now_s: float) -> tuple[Signal, ...]:
+        """Give the signals of Envoy's `source.address`, as the policy takes them."""
+        return self._locate(address, now_s, self.reading.geo)
+
+    def locate_for_shadow(self, address: str, now_s: float) -> tuple[Signal, ...]:
+        """Give the signals as the shadow policy takes them."""
+        return self._locate(address, now_s, None if self.shadow is None else self.shadow.reading.geo)
+
+    def _locate(self, address: str, now_s: float, rules: GeoRules | None) -> tuple[Signal, ...]:
+        return geolocate(
+            address, now_s=now_s, rules=rules or GeoRules(), database=self.database, anonymity=self.anonymity
+        )
 
 
 def load_configuration(
-    files: Files, *, before: Configuration | None = None, changed: Container[Path] = ()
+    files: Files,
+    *,
+    policy: Accepted | None = None,
+    before: Configuration | None = None,
+    changed: Container[Path] = (),
 ) -> Configuration:
     """Load all files, or with `before` only those that `changed`, and keep the rest of it.
 
-    What did not change is not read again: a legal order must wait neither for the checks of a large geolocation
-    database nor for somebody to mend a policy that was refused.
+    `policy` is one that was fetched and accepted already. What did not change is not read again: a legal order must
+    wait neither for the checks of a large geolocation database nor for somebody to mend a policy that was refused.
 
-    Raises DocumentError, GeoDatabaseError or ConfigurationError, each naming the file and the mend.
+    Raises DocumentError, BundleError, GeoDatabaseError or ConfigurationError, each naming the file and the mend.
     """
-    compiled = load_policy(files.policy) if before is None or files.policy in changed else before.compiled
-    if compiled.reading.geoip and files.geo is None:
-        raise ConfigurationError(
-            f"{files.policy}: the policy reads the signal geoip, but no database is given. "
-            "Mend: name one with --geo-db, or remove signals.geoip from the policy"
-        )
-    if files.overrides is None:
-        overrides: tuple[Suspension, ...] = ()
+
+    def is_new(path: Path | None) -> bool:
+        return path is not None and (before is None or path in changed)
+
+    if policy is not None or before is None or is_new(files.policy.path):
+        accepted = policy or read_policy(files.policy, before)
+        compiled, standing, signers = _standing_in(files, accepted.compiled), accepted.standing, accepted.signers
     else:
-        overrides = (
-            load_overrides(files.overrides) if before is None or files.overrides in changed else before.overrides
-        )
-    if files.geo is None:
-        database = None
-    else:
-        database = _load_database(files.geo, before) if before is None or files.geo in changed else before.database
-    identity = None if database is None else database.identity
-    return Configuration(
+        compiled, standing, signers = before.compiled, before.standing, before.signers
+    shadow = before.shadow if before is not None else None
+    if files.shadow is not None and is_new(files.shadow):
+        shadow = _standing_in(files, _read_shadow(files.shadow, files.policy.trust))
+    overrides = before.overrides if before is not None else ()
+    if files.overrides is not None and is_new(files.overrides):
+        overrides = load_overrides(files.overrides)
+    _check_databases(files, compiled, "the policy")
+    if shadow is not None:
+        _check_databases(files, shadow, "the shadow policy")
+        _check_shadow(compiled.reading, shadow.reading, files)
+    database = before.database if before is not None else None
+    if files.geo is not None and is_new(files.geo):
+        database = _load_database(files.geo, before)
+    anonymity = before.anonymity if before is not None else None
+    if files.anonymity is not None and is_new(files.anonymity):
+        anonymity = _load_anonymity(files.anonymity, before)
+    loaded = Configuration(
         compiled=compiled,
+        standing=standing,
+        signers=signers,
+        shadow=shadow,
         database=database,
+        anonymity=anonymity,
         overrides=overrides,
-        revision=_revision(compiled.tables, (*compiled.suspensions, *overrides), identity),
+        revision=ConfigRevision(""),
     )
+    return replace(loaded, revision=_revision(loaded))
+
+
+def read_policy(origin: Origin, before: Configuration | None) -> Accepted:
+    """Read, check and compile the policy file that changed. Raises DocumentError or BundleError."""
+    path = origin.path
+    if path is None:
+        raise ConfigurationError(f"{origin.location}: no file. Mend: fetch it")
+    last = None if before is None else before.standing
+    accepted = accept(
+        FileSource(path).read_whole(),
+        file=str(path),
+        trust=origin.trust,
+        last=last if origin.counts_versions else None,
+        forced_version=origin.forced_version,
+    )
+    if last is not None and accepted.standing.version < last.version:
+        check_rollback(last, accepted.standing, forced_version=origin.forced_version)
+    return accepted
 
 
 def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:
     """Refuse a configuration that an Envoy which was rendered for `rendered` cannot carry out.
 
-    Who may use what is the sidecar's answer and may change at any time. The edge, the clusters and the headers that are
-    sent to the sidecar are Envoy's configuration: a plan that Envoy has not would be refused by it, and an edge that
-    differs would place clients wrongly. Raises ConfigurationError.
+    Who may use what is the sidecar's answer and may change at any time. The edge, the clusters and what is sent to the
+    sidecar are Envoy's configuration: a plan that Envoy has not would be refused by it, and an edge that differs would
+    place clients wrongly. Raises ConfigurationError.
     """
     reasons: list[str] = []
     clusters = {region.cluster for region in rendered.tables.regions}
@@ -134,12 +232,9 @@ def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:
         reasons.append("its plans are longer")
     if loaded.reading.trusted_hops != rendered.reading.trusted_hops:
         reasons.append("it declares another edge")
-    if headers := sorted(set(loaded.reading.headers) - set(rendered.reading.headers)):
-        reasons.append(f"it reads other headers ({', '.join(headers)})")
-    if bool(loaded.reading.tenant_by_claim or loaded.reading.residency_claim) > bool(
-        rendered.reading.tenant_by_claim or rendered.reading.residency_claim
-    ):
-        reasons.append("it reads verified claims")
+    reasons += _unsent(rendered.reading, loaded.reading)
+    if (loaded.reading.payload is None) != (rendered.reading.payload is None):
+        reasons.append("it begins or ends to read payloads")
     if reasons:
         raise ConfigurationError(
             f"the changed policy needs another Envoy configuration: {'; '.join(reasons)}. "
@@ -147,23 +242,89 @@ def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:
         )
 
 
+def _unsent(sent: Reading, wanted: Reading) -> list[str]:
+    """List what one policy reads of a request and an Envoy that was rendered for another does not send."""
+    reasons = []
+    if headers := sorted(set(wanted.headers) - set(sent.headers)):
+        reasons.append(f"it reads other headers ({', '.join(headers)})")
+    if wanted.claims and not sent.claims:
+        reasons.append("it reads verified claims")
+    if wanted.certificates and not sent.certificates:
+        reasons.append("it reads client certificates")
+    payloads = wanted.payload, sent.payload
+    if payloads[0] is not None and payloads[1] is not None and payloads[0].limit_bytes > payloads[1].limit_bytes:
+        reasons.append("it reads more of each payload")
+    return reasons
+
+
+def _check_shadow(live: Reading, shadow: Reading, files: Files) -> None:
+    """Refuse a shadow policy whose facts Envoy does not send: its verdicts would be about other requests."""
+    reasons = _unsent(live, shadow)
+    if shadow.trusted_hops != live.trusted_hops:
+        reasons.append("it declares another edge")
+    if shadow.payload is not None and live.payload is None:
+        reasons.append("it reads payloads")
+    if reasons:
+        raise ConfigurationError(
+            f"{files.shadow}: the shadow policy would not see what it reads, beside this live policy: "
+            f"{'; '.join(reasons)}. Mend: let the live policy read it first, which by itself can only narrow"
+        )
+
+
+def _check_databases(files: Files, compiled: CompiledPolicy, what: str) -> None:
+    if compiled.reading.geo is not None and files.geo is None:
+        raise ConfigurationError(
+            f"{what} {compiled.tables.id} reads the signal geoip, but no database is given. "
+            "Mend: name one with --geo-db, or remove signals.geoip from the policy"
+        )
+
+
+def _standing_in(files: Files, compiled: CompiledPolicy) -> CompiledPolicy:
+    """Give the policy as it holds for a sidecar in `files.region`."""
+    if files.region is None or files.region == compiled.tables.ingress_region:
+        return compiled
+    if files.region not in compiled.tables.index:
+        known = ", ".join(compiled.tables.index)
+        raise ConfigurationError(
+            f"the policy {compiled.tables.id} has no region {files.region}. Mend: name one of {known} with --region"
+        )
+    return replace(compiled, tables=replace(compiled.tables, ingress_region=files.region))
+
+
+def _read_shadow(path: Path, trust: Trust | None) -> CompiledPolicy:
+    """Read a candidate. It steers nothing, so nobody need have signed it; if somebody has, the signature counts."""
+    data = FileSource(path).read_whole()
+    return accept(data, file=str(path), trust=trust if looks_signed(data) else None).compiled
+
+
 def _load_database(path: Path, before: Configuration | None) -> GeoDatabase:
     """Load the database, or keep the loaded one with its warm cache when the file holds the same bytes."""
     known = None if before is None else before.database
-    not_older_than = None if known is None else known.identity.build_epoch
-    loaded = GeoDatabase.load(path, not_older_than=not_older_than)
+    loaded = GeoDatabase.load(path, not_older_than=None if known is None else known.identity.build_epoch)
     if known is not None and known.identity.sha256 == loaded.identity.sha256:
         loaded.close()
         return known
     return loaded
 
 
-def _revision(tables: PolicyTables, suspensions: tuple[Suspension, ...], geo: GeoIdentity | None) -> ConfigRevision:
+def _load_anonymity(path: Path, before: Configuration | None) -> AnonymityDatabase:
+    known = None if before is None else before.anonymity
+    loaded = AnonymityDatabase.load(path, not_older_than=None if known is None else known.identity.build_epoch)
+    if known is not None and known.identity.sha256 == loaded.identity.sha256:
+        loaded.close()
+        return known
+    return loaded
+
+
+def _revision(loaded: Configuration) -> ConfigRevision:
     canonical = json.dumps(
         {
-            "policy": tables.revision,
-            "suspensions": [asdict(suspension) for suspension in suspensions],
-            "geo": None if geo is None else geo.sha256,
+            "policy": loaded.tables.revision,
+            "ingress": loaded.tables.ingress_region,
+            "shadow": None if loaded.shadow is None else loaded.shadow.tables.revision,
+            "suspensions": [asdict(suspension) for suspension in loaded.suspensions],
+            "geo": None if loaded.database is None else loaded.database.identity.sha256,
+            "anonymity": None if loaded.anonymity is None else loaded.anonymity.identity.sha256,
             "program": PROGRAM_VERSION,
         },
         sort_keys=True,

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
-from extproc.core.decide import decide
+from extproc.core.decide import Permitted, decide, rule
+from extproc.core.facts import ClassSignal, ClassSource, RequestFacts
 from extproc.core.reasons import Refusal
+from extproc.core.shadow import difference
 from extproc.core.steering import Deny
 from extproc.ledger.errors import LedgerError
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.identifiers import DecisionIds
-from extproc.sidecar.live import Live
+from extproc.sidecar.live import Current, Live, Reader
 from extproc.sidecar.metrics import Metrics
 from extproc.sidecar.recorder import Recorder
-from extproc.wire.response import Responder
+from extproc.wire.payload import Body
+from extproc.wire.request import Received, receive
+from extproc.wire.response import Phase, Responder
 
 _UNRECORDED: Final = Deny(refusal=Refusal.LOG_UNAVAILABLE, retry_after_s=1)
 
@@ -39,16 +44,36 @@ class Hop:
         self._responder = Responder()
 
     async def __call__(self, message: bytes) -> bytes:
-        """Answer one serialised `ProcessingRequest`, whatever is in it."""
-        current = self._live.current
-        now_s = self._clock()
+        """Answer one serialised `ProcessingRequest` with the headers of a request, whatever is in it."""
+        return await self.answer(message, None)
+
+    async def answer(self, message: bytes, body: Body | None) -> bytes:
+        """Answer the headers of a request, or with `body` its payload, of which the headers came before."""
+        return await self._take(self._live.current, receive(message), body, self._clock())
+
+    async def preview(self, message: bytes) -> bytes | None:
+        """Answer the headers of a request whose payload is still to come, if no payload could change the refusal.
+
+        A payload only adds classes, and a class only takes regions away, so what is refused without it stays refused.
+        """
+        current, now_s = self._live.current, self._clock()
+        received = receive(message)
+        facts = current.reader.requests.facts(received, now_s)
+        snapshot = current.snapshot
+        if isinstance(rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s), Permitted):
+            return None
+        return await self._take(current, received, None, now_s)
+
+    async def _take(self, current: Current, received: Received | None, body: Body | None, now_s: float) -> bytes:
         decision_id = self._ids.make(now_s)
+        phase = Phase.HEADERS if body is None else Phase.BODY if body.complete else Phase.PART
 
         # 1. What is known of the request.
-        facts = current.reader.read(message)
+        facts = _facts(current.reader, received, body, now_s)
+        shadow_facts = None if current.shadow is None else _facts(current.shadow, received, body, now_s)
 
         # 2. The decision, pure.
-        decision = decide(facts, current.snapshot, now_s=now_s, decision_id=decision_id)
+        decision = decide(facts, current.snapshot, now_s=now_s, decision_id=decision_id, shadow_facts=shadow_facts)
 
         # 3. Its record, as durable as the mode promises. Without one the decision is not released. What Envoy does
         #    with it is awaited from before the release, because Envoy may report at once.
@@ -58,12 +83,25 @@ class Hop:
         except LedgerError:
             self._deliveries.forget(decision_id)
             self._metrics.unrecorded.inc()
-            return self._responder.respond(_UNRECORDED, decision_id)
+            return self._responder.respond(_UNRECORDED, decision_id, phase=phase)
         except asyncio.CancelledError:
             # Envoy gave the request up. The decision may still be recorded, but it is not released.
             self._deliveries.forget(decision_id)
             raise
 
         # 4. The answer.
-        self._metrics.decided(decision.steering)
-        return self._responder.respond(decision.steering, decision_id)
+        self._metrics.decided(decision.steering, difference(decision))
+        path = (received.path if received is not None else None) or b""
+        return self._responder.respond(decision.steering, decision_id, phase=phase, path=path)
+
+
+def _facts(reader: Reader, received: Received | None, body: Body | None, now_s: float) -> RequestFacts:
+    """Read a request as one policy tells, payload included."""
+    facts = reader.requests.facts(received, now_s)
+    if reader.payloads is None or body is None or facts.faults:
+        return facts
+    found = reader.payloads.classify(body.data, complete=body.complete, encoded=body.encoded)
+    classes = tuple(
+        ClassSignal(source=ClassSource.PAYLOAD, data_class=each.data_class, detail=each.by) for each in found
+    )
+    return replace(facts, classes=(*facts.classes, *classes)) if classes else facts

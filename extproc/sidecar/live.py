@@ -9,17 +9,34 @@ from dataclasses import dataclass, replace
 
 from extproc.core.health import NEVER_OBSERVED, RegionHealth
 from extproc.core.ids import RegionId
+from extproc.core.reading import Reading
 from extproc.core.snapshot import Snapshot
+from extproc.detect import Classifier
 from extproc.sidecar.configuration import Configuration
-from extproc.wire.request import RequestReader
+from extproc.wire.request import Locate, RequestReader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """What turns requests into facts for one policy. `payloads` is None where the policy does not look at them."""
+
+    requests: RequestReader
+    payloads: Classifier | None
+
+    @classmethod
+    def of(cls, reading: Reading, locate: Locate) -> "Reader":
+        """Make the reader that a policy asks for."""
+        payloads = None if reading.payload is None else Classifier(reading.payload)
+        return cls(requests=RequestReader(reading, locate), payloads=payloads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """A snapshot and the reader of requests that belongs to it."""
+    """A snapshot and the readers of requests that belong to it. `shadow` is None where no shadow policy is loaded."""
 
     snapshot: Snapshot
-    reader: RequestReader
+    reader: Reader
+    shadow: Reader | None
     regions: Mapping[str, RegionId]
     """From the name of a region's Envoy cluster to the region."""
 
@@ -69,7 +86,11 @@ def _current(
             policy=tables,
             suspensions=configuration.suspensions,
             health=tuple(health.get(region.id, NEVER_OBSERVED) for region in tables.regions),
+            shadow=configuration.shadow_snapshot,
         ),
-        reader=RequestReader(configuration.reading, configuration.locate),
+        reader=Reader.of(configuration.reading, configuration.locate),
+        shadow=None
+        if configuration.shadow is None
+        else Reader.of(configuration.shadow.reading, configuration.locate_for_shadow),
         regions={**known, **{region.cluster: region.id for region in tables.regions}},
     )

@@ -7,8 +7,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from extproc.core.delivery import Finding
 from extproc.core.health import HealthState
 from extproc.core.reasons import Refusal
+from extproc.core.shadow import ShadowDifference
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steering
+from extproc.sidecar.configuration import Configuration
 
 _UP: Final = {HealthState.UP: 1.0, HealthState.UNKNOWN: 0.5, HealthState.DOWN: 0.0}
 
@@ -85,16 +87,52 @@ class Metrics:
             "Lookups whose record in the geolocation database could not be read. Anything but 0 is a damaged database.",
             registry=self.registry,
         )
+        shadowed = Counter(
+            "situs_shadow_decisions_total",
+            "Decisions beside which a shadow policy was evaluated, by how what it permits differs from what is live.",
+            ["difference"],
+            registry=self.registry,
+        )
+        self._shadowed = {difference: shadowed.labels(difference.value) for difference in ShadowDifference}
+        self.policy_confirmed = Gauge(
+            "situs_policy_confirmed_timestamp_seconds",
+            "When the source of the policy last said that it holds the one in force. Only for one that is polled.",
+            registry=self.registry,
+        )
+        self._policy = Gauge(
+            "situs_policy_version",
+            "Version of the policy in force, by its id.",
+            ["policy"],
+            registry=self.registry,
+        )
+        self._geo_age = Gauge(
+            "situs_geo_database_age_seconds",
+            "How long ago the vendor built a geolocation database.",
+            ["database"],
+            registry=self.registry,
+        )
         self._found = {finding: self._deliveries.labels(finding.value) for finding in Finding}
         for result in ("taken", "refused"):
             self.reloads.labels(result)
 
-    def decided(self, steering: Steering) -> None:
-        """Count a released decision."""
+    def decided(self, steering: Steering, shadow: ShadowDifference | None = None) -> None:
+        """Count a released decision, and how the shadow policy's answer differs from it."""
+        if shadow is not None:
+            self._shadowed[shadow].inc()
         if isinstance(steering, Deny):
             self._refused[steering.refusal].inc()
         else:
             self._steered.inc()
+
+    def configured(self, configuration: Configuration, now_s: float) -> None:
+        """Export what decisions are made by at `now_s`."""
+        self._policy.labels(configuration.tables.id).set(configuration.tables.version)
+        unreadable = 0
+        for name, database in (("places", configuration.database), ("anonymity", configuration.anonymity)):
+            if database is not None:
+                self._geo_age.labels(name).set(database.age_s(now_s))
+                unreadable += database.unreadable
+        self.geo_unreadable.set(unreadable)
 
     def seen(self, snapshot: Snapshot, now_s: float) -> None:
         """Export the health that decisions see at `now_s`."""

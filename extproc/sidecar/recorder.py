@@ -40,15 +40,31 @@ class Recorder:
             self._sequence -= 1  # refused before anything was awaited, so the number is free: sequences have no holes
             raise
 
-    async def record_configuration(self, snapshot: Snapshot, geo: GeoIdentity | None, policy: bytes) -> None:
-        """Record what decisions are made by from now on, and keep the policy's canonical form beside the log."""
+    async def record_configuration(
+        self,
+        snapshot: Snapshot,
+        geo: GeoIdentity | None,
+        policy: bytes,
+        *,
+        anonymity: GeoIdentity | None = None,
+        shadow: bytes | None = None,
+    ) -> None:
+        """Record what decisions are made by from now on, and keep the policies' canonical forms beside the log.
+
+        `policy` and `shadow` are the canonical forms of the snapshot's policy and of its shadow policy.
+        """
         await asyncio.to_thread(self._ledger.store_policy, policy)
-        recorded = None
-        if geo is not None:
-            recorded = RecordedGeoIdentity(
-                sha256=bytes.fromhex(geo.sha256), build_epoch=geo.build_epoch, type=geo.database_type
-            )
-        entry = config_to_entry(snapshot, at_s=self._clock(), program=self._program, geo=recorded, policy_stored=True)
+        if shadow is not None:
+            await asyncio.to_thread(self._ledger.store_policy, shadow)
+        entry = config_to_entry(
+            snapshot,
+            at_s=self._clock(),
+            program=self._program,
+            geo=_recorded(geo),
+            anonymity=_recorded(anonymity),
+            policy_stored=True,
+            shadow_stored=shadow is not None,
+        )
         await self._commit(entry, reserved=True)
 
     async def record_overrides(self, before: tuple[Suspension, ...], after: tuple[Suspension, ...]) -> None:
@@ -97,3 +113,9 @@ class Recorder:
             _log.critical("the log cannot be written; refusing all requests and ending", error=str(error))
             self.failure = error
             self.failed.set()
+
+
+def _recorded(geo: GeoIdentity | None) -> RecordedGeoIdentity | None:
+    if geo is None:
+        return None
+    return RecordedGeoIdentity(sha256=bytes.fromhex(geo.sha256), build_epoch=geo.build_epoch, type=geo.database_type)

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -18,12 +18,19 @@ from typing import Final
 import structlog
 from google.protobuf.message import DecodeError
 
+from extproc.bundle.accept import Accepted, accept
+from extproc.bundle.errors import BundleError
+from extproc.bundle.last_good import LastGood, StateFolder
+from extproc.bundle.locations import source_of
+from extproc.bundle.poll import PERIOD_S, Poller
+from extproc.bundle.source import Fetched
+from extproc.bundle.start import kept_of
 from extproc.core.delivery import Delivery
 from extproc.core.ids import RegionId
 from extproc.geo import GeoDatabaseError
 from extproc.ledger.commit import Durability, Ledger, LogIdentity
 from extproc.ledger.errors import LedgerError
-from extproc.ledger.keys import SigningKey
+from extproc.notes.keys import SigningKey
 from extproc.policy.canonical import format_canonical
 from extproc.sidecar.admin import AdminServer
 from extproc.sidecar.configuration import (
@@ -44,12 +51,12 @@ from extproc.sidecar.recorder import Recorder
 from extproc.sidecar.watch import Signature, Watcher
 from extproc.strict_yaml import DocumentError
 from extproc.wire.access_log import AccessLogReader
-from extproc.wire.server import WireServer
+from extproc.wire.server import PayloadServer, WireServer
 
 _log = structlog.get_logger(__name__)
 
 SETTLE_PERIOD_S: Final = 0.5
-BAD_CONFIGURATION: Final = (DocumentError, GeoDatabaseError, ConfigurationError)
+BAD_CONFIGURATION: Final = (BundleError, DocumentError, GeoDatabaseError, ConfigurationError)
 """What loading a configuration raises for files that cannot be used."""
 
 
@@ -62,8 +69,9 @@ class Settings:
     """What `situs serve` is told.
 
     `endpoints` are the cells to probe, as `host:port`s by region; empty for none. `seen` are the files as they were
-    before the configuration was loaded from them. `drain_s` bounds how long requests in flight are finished after
-    SIGTERM.
+    before the configuration was loaded from them. `kept` is the bundle that the policy came from, where it comes from
+    elsewhere or a last good one is kept; its source is asked again every `poll_s` seconds. `drain_s` bounds how long
+    requests in flight are finished after SIGTERM.
     """
 
     files: Files
@@ -74,6 +82,8 @@ class Settings:
     durability: Durability
     endpoints: Mapping[RegionId, Sequence[str]]
     seen: Mapping[Path, Signature]
+    kept: LastGood | None = None
+    poll_s: float = PERIOD_S
     admin: str | None = None
     drain_s: float = 5.0
 
@@ -81,8 +91,9 @@ class Settings:
 async def serve(settings: Settings, configuration: Configuration) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises LedgerError when the log cannot be opened and OSError when an address cannot be bound. After everything was
-    taken down: LedgerError when the log could not be written, BrokenSidecarError for a fault of the program's own.
+    Raises LedgerError or NoteError when the log cannot be opened and OSError when an address cannot be bound. After
+    everything was taken down: LedgerError when the log could not be written, BrokenSidecarError for a fault of the
+    program's own.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -118,6 +129,12 @@ class Sidecar:
         self.broken = asyncio.Event()
         self._serving = False
         self._refused: frozenset[Path] = frozenset()
+        self._reloading = asyncio.Lock()
+        origin = settings.files.policy
+        self._state = None if origin.state is None else StateFolder(origin.state)
+        self._kept: LastGood | None = None
+        if settings.kept is not None:
+            self._keep(settings.kept)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Open the log, record what is decided by, and only then listen."""
@@ -137,10 +154,13 @@ class Sidecar:
         await self.recorder.record_overrides((), self.live.configuration.suspensions)
         await self._record_configuration(self.live.configuration)
         self._warn_of_inert(self.live.configuration)
+        self.metrics.configured(self.live.configuration, self._clock())
 
         # 2. What keeps the snapshot current.
         self._background(stack, self._settle_forever())
         self._background(stack, Watcher(settings.seen, self._reload).look_forever())
+        if settings.files.policy.path is None:
+            self._background(stack, self._poller().poll_forever())
         if settings.endpoints:
             self._background(stack, probe_forever(settings.endpoints, self.board.probed))
         if settings.admin is not None:
@@ -156,7 +176,14 @@ class Sidecar:
             metrics=self.metrics,
             clock=self._clock,
         )
-        self.wire = await WireServer.start(settings.listen, process=hop, open_log=self._open_access_log)
+        self.wire = await WireServer.start(
+            settings.listen,
+            process=hop,
+            payloads=None
+            if self._rendered.reading.payload is None
+            else PayloadServer(process=hop.answer, preview=hop.preview),
+            open_log=self._open_access_log,
+        )
         stack.push_async_callback(self._drain)
         self._serving = True
         _log.info(
@@ -189,18 +216,66 @@ class Sidecar:
             self.metrics.awaited.set(len(self.deliveries))
             self.metrics.forgotten.set(self.deliveries.forgotten)
             self.metrics.stale.set(bool(self._refused))
-            database = self.live.configuration.database
-            self.metrics.geo_unreadable.set(0 if database is None else database.unreadable)
+            self.metrics.configured(self.live.configuration, self._clock())
             self.metrics.seen(self.live.current.snapshot, self._clock())
 
-    async def _reload(self, changed: frozenset[Path]) -> bool:
-        """Take changed files, together: the new configuration is recorded before the first decision by it.
+    def _poller(self) -> Poller:
+        origin = self._settings.files.policy
+        return Poller(
+            source_of(origin.location, origin.options),
+            take=self._take_bundle,
+            confirm=self._confirm_bundle,
+            etag=None if self._kept is None else self._kept.etag,
+            period_s=self._settings.poll_s,
+            last_success_s=None if self._kept is None else self._kept.confirmed_at,
+            clock=self._clock,
+        )
 
-        Gives False where it could not be recorded, so that it is tried again.
-        """
+    async def _take_bundle(self, fetched: Fetched) -> bool:
+        """Take a policy that its source has anew; False where it cannot be used."""
+        origin = self._settings.files.policy
+        source = source_of(origin.location, origin.options)
+        async with self._reloading:
+            try:
+                accepted = await asyncio.to_thread(
+                    accept,
+                    fetched.data,
+                    file=source.name,
+                    trust=origin.trust,
+                    last=self.live.configuration.standing,
+                    forced_version=origin.forced_version,
+                )
+                if self._state is not None:
+                    kept = kept_of(source, fetched, accepted, self._clock())
+                    await asyncio.to_thread(self._state.write, kept)
+                    self._keep(kept)
+            except BAD_CONFIGURATION as error:
+                self.metrics.reloads.labels("refused").inc()
+                _log.error("the policy's source has one that cannot be used; the last good one stays", error=str(error))
+                return False
+            return await self._load(frozenset(), accepted)
+
+    def _keep(self, kept: LastGood) -> None:
+        self._kept = kept
+        self.metrics.policy_confirmed.set(kept.confirmed_at)
+
+    async def _confirm_bundle(self, at_s: float) -> None:
+        if self._kept is None:
+            return
+        self._keep(replace(self._kept, confirmed_at=at_s))
+        if self._state is not None:
+            await asyncio.to_thread(self._state.confirm, self._kept, at_s)
+
+    async def _reload(self, changed: frozenset[Path]) -> bool:
+        """Take changed files, together; False where they could not be recorded, so that it is tried again."""
+        async with self._reloading:
+            return await self._load(changed)
+
+    async def _load(self, changed: frozenset[Path], policy: Accepted | None = None) -> bool:
+        """Put a changed configuration in force: it is recorded before the first decision by it."""
         before = self.live.configuration
         try:
-            load = partial(load_configuration, self._settings.files, before=before, changed=changed)
+            load = partial(load_configuration, self._settings.files, policy=policy, before=before, changed=changed)
             loaded = await asyncio.to_thread(load)
             check_same_envoy(self._rendered, loaded)
         except BAD_CONFIGURATION as error:
@@ -214,8 +289,8 @@ class Sidecar:
             overrides = self._settings.files.overrides
             if overrides is not None and overrides in changed and len(changed) > 1:
                 # A legal order is taken by itself, whatever is wrong with a file that changed beside it.
-                return await self._reload(frozenset({overrides}))
-            return True
+                return await self._load(frozenset({overrides}))
+            return policy is None
         if self._refused & changed:
             _log.info("files that were refused can be used again", files=sorted(map(str, self._refused & changed)))
         self._refused -= changed
@@ -229,8 +304,11 @@ class Sidecar:
             _log.critical("a changed configuration is not in force", error=str(error))
             return False
         self.live.configure(loaded)
-        if before.database is not None and before.database is not loaded.database:
-            before.database.close()
+        for old, new in ((before.database, loaded.database), (before.anonymity, loaded.anonymity)):
+            if old is not None and old is not new:
+                # Giving back a full cache takes milliseconds, which no request should wait for.
+                await asyncio.to_thread(old.close)
+        self.metrics.configured(loaded, self._clock())
         self.metrics.reloads.labels("taken").inc()
         _log.info("configuration taken", policy=loaded.tables.revision, suspensions=len(loaded.suspensions))
         self._warn_of_inert(loaded)
@@ -239,13 +317,17 @@ class Sidecar:
     def _warn_of_inert(self, configuration: Configuration) -> None:
         self.metrics.inert.set(len(configuration.inert))
         for order in configuration.inert:
-            _log.warning("an order names a region that the policy does not have", order=order.id, region=order.region)
+            _log.warning(
+                "an order names what the policy does not have", order=order.id, kind=order.kind, name=order.name
+            )
 
     async def _record_configuration(self, configuration: Configuration) -> None:
         await self.recorder.record_configuration(
             self.live.with_configuration(configuration).snapshot,
             configuration.geo,
             format_canonical(configuration.compiled.document),
+            anonymity=None if configuration.anonymity is None else configuration.anonymity.identity,
+            shadow=None if configuration.shadow is None else format_canonical(configuration.shadow.document),
         )
 
     def _deliver(self, delivery: Delivery) -> None:

@@ -56,6 +56,7 @@ async def _wreck(world: World, suspended: list[tuple[datetime, datetime]]) -> No
     first = policy.read_text()
     narrower = first.replace("mechanisms: {dpf: true}", "mechanisms: {}").replace("version: 1\n", "version: 2\n")
     assert narrower != first
+    restored = first.replace("version: 1\n", "version: 3\n")
 
     await asyncio.sleep(1)
     world.cells[_FRA].kill()
@@ -74,7 +75,7 @@ async def _wreck(world: World, suspended: list[tuple[datetime, datetime]]) -> No
     policy.write_text("this: is not a policy\n")
     await asyncio.sleep(1)
     world.cells[_AMS].kill()
-    policy.write_text(first)
+    policy.write_text(restored)
     await asyncio.sleep(2)
     suspended.append((since, datetime.now(UTC)))
     await asyncio.to_thread(world.run_situs, "resume", _DXB, "--overrides", world.folder.overrides)

@@ -8,7 +8,7 @@ from extproc.core.decide import Decision
 from extproc.core.delivery import Attempt, Delivery, Finding
 from extproc.core.facts import Binding, RequestFacts
 from extproc.core.ids import ConfigRevision, DecisionId, RegionId, RegionMask
-from extproc.core.jurisdiction import RegionVerdict, Verdict
+from extproc.core.jurisdiction import Jurisdictions, RegionVerdict, Verdict
 from extproc.core.reasons import Exclusion, Refusal
 from extproc.core.steering import Deny, Steer
 from extproc.sidecar import deliveries as module
@@ -18,11 +18,13 @@ from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
 _ID = DecisionId("01890a5d-ac96-774b-bcce-b302099a8057")
 _OTHER = DecisionId("01890a5d-ac96-774b-bcce-b302099a8058")
 _FRA, _AMS, _DXB = RegionId("eu-fra"), RegionId("eu-ams"), RegionId("me-dxb")
-_FACTS = RequestFacts(tenant=None, binding=Binding.NONE, model=None, declared_class=None, signals=())
+_FACTS = RequestFacts(tenant=None, binding=Binding.NONE, model=None, classes=(), signals=())
 _VERDICT = Verdict(
-    jurisdictions=(),
+    jurisdictions=Jurisdictions(names=()),
     classes=(),
     regimes=(),
+    obligations=(),
+    ingress=True,
     permitted=RegionMask(3),
     regions=(
         RegionVerdict(region=_FRA, permits=()),

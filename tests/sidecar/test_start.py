@@ -22,7 +22,7 @@ def test_a_missing_policy_is_refused(setup: Setup) -> None:
     setup.policy.unlink()
     code, said = setup.refused()
     assert code == 78
-    assert f"{setup.policy}:1:1: the file does not exist" in said
+    assert f"{setup.policy}: the file does not exist" in said
 
 
 def test_a_missing_geo_database_is_refused(setup: Setup) -> None:
