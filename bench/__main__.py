@@ -13,13 +13,16 @@ from typing import Final
 
 from bench.handler import decision_entries, measure_handler
 from bench.ladder import Load, climb, closed_and_open
+from bench.policies import AROUND, FAR, measure_policies
 from bench.records import measure_disk, measure_ledger
+from bench.reload import Plan, measure_reloads
 from bench.report import Results, write_results
-from bench.targets import Target, handler_targets, ladder_targets
+from bench.synthetic import Size
+from bench.targets import Target, handler_targets, ladder_targets, policy_targets, reload_targets
 from extproc.demo.process import ProcessFailedError
 from extproc.mesh.binary import EnvoyNotFoundError
 
-_PARTS: Final = ("handler", "ledger", "ladder")
+_PARTS: Final = ("handler", "ledger", "policies", "ladder", "reload")
 _RATE: Final = 1000.0
 
 _EPILOG: Final = dedent(
@@ -31,9 +34,11 @@ _EPILOG: Final = dedent(
     throughput and percentiles do not. The column `foreign cores` says how much else the machine did meanwhile.
 
     examples:
-      python -m bench                        everything, under two minutes
-      python -m bench --full                 everything, about twelve minutes: figures to quote
+      python -m bench                        everything, about five minutes
+      python -m bench --full                 everything, about forty minutes: figures to quote
       python -m bench --only handler         what one request costs us without any I/O, seconds
+      python -m bench --only policies        what a policy costs by its size, half a minute
+      python -m bench --only reload          what changes under load cost the requests beside them, two minutes
       python -m bench --only ladder --work /var/tmp/bench    fsync on another disk
 
     Each run replaces the results in --output, also a run of one part only.
@@ -50,6 +55,8 @@ class _Effort:
     loads: tuple[Load, ...]
     handler_calls: int
     ledger_s: float
+    sizes: tuple[Size, ...]
+    reloads: Plan
 
 
 _SHORT: Final = _Effort(
@@ -58,6 +65,8 @@ _SHORT: Final = _Effort(
     loads=closed_and_open(one_s=0.4, saturated_s=1.0, open_s=0.5, rate=_RATE),
     handler_calls=500,
     ledger_s=0.4,
+    sizes=AROUND,
+    reloads=Plan(rounds=2, seconds=2.0, rate=200.0, every_s=1.0),
 )
 _FULL: Final = _Effort(
     name="full",
@@ -65,6 +74,8 @@ _FULL: Final = _Effort(
     loads=closed_and_open(one_s=3.0, saturated_s=5.0, open_s=5.0, rate=_RATE),
     handler_calls=10_000,
     ledger_s=5.0,
+    sizes=(*AROUND, *FAR),
+    reloads=Plan(rounds=5, seconds=10.0, rate=200.0, every_s=5.0),
 )
 
 
@@ -77,10 +88,10 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     effort = parser.add_mutually_exclusive_group()
-    effort.add_argument("--short", action="store_true", help="under two minutes (the default)")
-    effort.add_argument("--full", action="store_true", help="about twelve minutes")
+    effort.add_argument("--short", action="store_true", help="about five minutes (the default)")
+    effort.add_argument("--full", action="store_true", help="about forty minutes")
     parser.add_argument(
-        "--only", choices=_PARTS, action="append", metavar="PART", help="handler, ledger or ladder; repeatable"
+        "--only", choices=_PARTS, action="append", metavar="PART", help=f"{', '.join(_PARTS)}; repeatable"
     )
     parser.add_argument(
         "--output", type=Path, default=Path("bench/results"), metavar="DIR", help="default: %(default)s"
@@ -118,7 +129,7 @@ def main() -> int:
 def _measure(work: Path, effort: _Effort, parts: list[str] | tuple[str, ...]) -> Results:
     began_s = time.monotonic()
     targets: list[Target] = []
-    handled, recorded, disk, climbed = None, None, None, None
+    handled, recorded, disk, climbed, sized, reloaded = None, None, None, None, None, None
     for part in parts:
         (work / part).mkdir()
     if "handler" in parts:
@@ -129,10 +140,18 @@ def _measure(work: Path, effort: _Effort, parts: list[str] | tuple[str, ...]) ->
         disk = measure_disk(work / "ledger")
         entries = decision_entries(work / "ledger")
         recorded = measure_ledger(work / "ledger", entries, seconds=effort.ledger_s, rounds=effort.rounds)
+    if "policies" in parts:
+        _say("policies")
+        sized = measure_policies(effort.sizes, _say)
+        targets += policy_targets(sized)
     if "ladder" in parts:
         _say("ladder")
         climbed = climb(work / "ladder", effort.loads, rounds=effort.rounds, say=_say)
         targets += ladder_targets(climbed)
+    if "reload" in parts:
+        _say("reload")
+        reloaded = measure_reloads(work / "reload", effort.reloads, _say)
+        targets += reload_targets(reloaded)
     if handled is not None:
         targets += handler_targets(handled)
     _say(f"measured for {time.monotonic() - began_s:.0f} s")
@@ -144,6 +163,8 @@ def _measure(work: Path, effort: _Effort, parts: list[str] | tuple[str, ...]) ->
         handled=handled,
         recorded=recorded,
         disk=disk,
+        policies=sized,
+        reloaded=reloaded,
         targets=targets,
     )
 

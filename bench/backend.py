@@ -29,8 +29,8 @@ _END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
-HOSTS: Final = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
-"""One address for each region, because a cell is in one region only."""
+HOSTS: Final = tuple(f"127.0.0.{n}" for n in range(1, 13))
+"""One address for each region, of which there are at most as many, because a cell is in one region only."""
 
 
 class _Answering(asyncio.Protocol):

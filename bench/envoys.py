@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from ruamel.yaml import YAML
+import yaml
 
 from bench.sidecars import STEERING
 from extproc.core.reading import Reading
@@ -25,7 +25,7 @@ def write_envoy(  # noqa: PLR0913 - what a rung's Envoy depends on, each by name
     path: Path, *, tables: PolicyTables, reading: Reading, mesh: Mesh, asks: bool, reports: bool, clock: Path
 ) -> None:
     """Write a configuration as JSON. `asks` keeps the sidecar's filter, `reports` the access logs for the sidecar."""
-    rendered: Any = YAML(typ="safe").load(format_bootstrap(render_bootstrap(tables, reading, mesh)))
+    rendered: Any = yaml.safe_load(format_bootstrap(render_bootstrap(tables, reading, mesh)))
     manager = rendered["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     if not reports:
         manager["access_log"] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final, TypeAlias
 
-from ruamel.yaml import YAML
+import yaml
 
 from bench.messages import CLAIMS, access_log_message, processing_requests
 from extproc.core.decide import Decision, decide
@@ -24,7 +24,7 @@ from extproc.core.steering import Steer
 from extproc.demo.places import write_geo_database
 from extproc.ledger.entries import decision_to_entry, delivery_to_entry
 from extproc.names import ATTEMPT_LOG, REQUEST_LOG
-from extproc.sidecar.configuration import Files, load_configuration
+from extproc.sidecar.configuration import Files, Origin, load_configuration
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.identifiers import DecisionIds
 from extproc.sidecar.live import Live
@@ -61,7 +61,7 @@ def measure_handler(work: Path, *, calls: int) -> list[Handled]:
     for regions in REGIONS:
         policy = work / f"policy-{regions}.yaml"
         write_policy(policy, regions)
-        live = Live(load_configuration(Files(policy=policy, geo=geo)))
+        live = Live(load_configuration(Files(policy=Origin(location=str(policy)), geo=geo)))
         for region in live.current.snapshot.policy.regions:
             seen = RegionHealth(state=HealthState.UP, observed_at_s=time.time(), latencies_s=(0.011, 0.009, 0.012))
             live.observe(region.id, seen)
@@ -72,8 +72,7 @@ def measure_handler(work: Path, *, calls: int) -> list[Handled]:
 
 def write_policy(path: Path, regions: int) -> None:
     """Write the demo's policy with as many regions, in four countries that take turns."""
-    yaml = YAML()
-    written: Any = yaml.load((resources.files("extproc.policy") / "examples" / "demo.yaml").read_text())
+    written: Any = yaml.safe_load((resources.files("extproc.policy") / "examples" / "demo.yaml").read_text())
     first = list(written["regions"].items())
     written["regions"] = {
         (name if i < len(first) else f"{name[:2]}-{i:02}"): {**deepcopy(entry), "rtt_ms": 8 + i}
@@ -81,7 +80,7 @@ def write_policy(path: Path, regions: int) -> None:
         for name, entry in [first[i % len(first)]]
     }
     with path.open("w") as file:
-        yaml.dump(written, file)
+        yaml.safe_dump(written, file, sort_keys=False, default_flow_style=False)
 
 
 def _measure(live: Live, caller: str, messages: list[bytes], calls: int) -> Handled:
@@ -96,9 +95,11 @@ def _measure(live: Live, caller: str, messages: list[bytes], calls: int) -> Hand
 
     def decided(message: bytes) -> Decision:
         decision_id = ids.make(now_s)
-        return decide(current.reader.read(message), current.snapshot, now_s=now_s, decision_id=decision_id)
+        return decide(
+            current.reader.requests.read(message, now_s), current.snapshot, now_s=now_s, decision_id=decision_id
+        )
 
-    facts = [current.reader.read(message) for message in messages]
+    facts = [current.reader.requests.read(message, now_s) for message in messages]
     decisions = [decided(message) for message in messages]
     if not all(isinstance(each.steering, Steer) for each in decisions):
         raise ValueError(f"a caller {caller} is refused: what is measured would not be the whole path")
@@ -113,7 +114,7 @@ def _measure(live: Live, caller: str, messages: list[bytes], calls: int) -> Hand
     def whole(i: int) -> bytes:
         now_s = time.time()
         decision_id = ids.make(now_s)
-        facts = current.reader.read(messages[i % count])
+        facts = current.reader.requests.read(messages[i % count], now_s)
         decision = decide(facts, current.snapshot, now_s=now_s, decision_id=decision_id)
         deliveries.expect(decision, current.regions)
         decision_to_entry(decision, sequence=i + 1)
@@ -123,7 +124,7 @@ def _measure(live: Live, caller: str, messages: list[bytes], calls: int) -> Hand
 
     steps: dict[str, Step] = {
         "name the decision": lambda _i: ids.make(time.time()),
-        "read the message": lambda i: current.reader.read(messages[i % count]),
+        "read the message": lambda i: current.reader.requests.read(messages[i % count], now_s),
         "decide": lambda i: decide(facts[i % count], current.snapshot, now_s=now_s, decision_id=some_id),
         "make the record": lambda i: decision_to_entry(decisions[i % count], sequence=i + 1),
         "account for it": account,
@@ -182,12 +183,14 @@ def decision_entries(work: Path) -> list[bytes]:
     geo, policy = work / "country.mmdb", work / "policy-4.yaml"
     write_geo_database(geo)
     write_policy(policy, REGIONS[0])
-    current = Live(load_configuration(Files(policy=policy, geo=geo))).current
+    current = Live(load_configuration(Files(policy=Origin(location=str(policy)), geo=geo))).current
     ids = DecisionIds()
     now_s = time.time()
 
     def decided(message: bytes) -> Decision:
         decision_id = ids.make(now_s)
-        return decide(current.reader.read(message), current.snapshot, now_s=now_s, decision_id=decision_id)
+        return decide(
+            current.reader.requests.read(message, now_s), current.snapshot, now_s=now_s, decision_id=decision_id
+        )
 
     return [decision_to_entry(decided(message), sequence=i) for i, message in enumerate(processing_requests(), 1)]

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Final, TypeAlias
 
-from ruamel.yaml import YAML
+import yaml
 
 from bench.backend import HOSTS
 from bench.envoys import read_hops_us, write_envoy
@@ -146,7 +146,7 @@ def medians(samples: Sequence[Sample], read: Callable[[Sample], float | None]) -
     return median(values) if values else None
 
 
-class _Standing:
+class Standing:
     """One rung with its processes."""
 
     def __init__(self, rung: Rung, port: int, children: Mapping[str, Child], clock: Path | None) -> None:
@@ -176,14 +176,14 @@ class _Standing:
         finally:
             connection.close()
 
-    def load(self, load: Load) -> Sample:
-        """Put one load on the rung and give what it cost."""
+    def load(self, load: Load, *, may_fail: bool = False) -> Sample:
+        """Put one load on the rung and give what it cost. Raises ProcessFailedError for any answer but 200."""
         began_s, busy_s, before = time.monotonic(), machine_busy_s(), self._cpu_s()
         offset = 0 if self._clock is None else self._clock.stat().st_size
         report = _generate(load, self._port)
         time.sleep(SETTLE_S)
         lasted_s, busy_s, after = time.monotonic() - began_s, machine_busy_s() - busy_s, self._cpu_s()
-        if report.failed:
+        if report.failed and not may_fail:
             raise ProcessFailedError(f"{self._rung.value}: {report.failed} of {report.requests} requests failed")
         each_us = {name: (after[name] - before[name]) / report.requests * 1e6 for name in before}
         ours_s = report.cpu_s + sum(after.values()) - sum(before.values())
@@ -242,28 +242,31 @@ def _generate(load: Load, port: int) -> Report:
 # Processes ------------------------------------------------------------------------------------------------------------
 
 
-class _Yard:
-    """The files and processes of a ladder. Sockets lie apart: their paths must be short."""
+class Yard:
+    """The files and processes of a ladder. Sockets lie apart: their paths must be short.
 
-    def __init__(self, work: Path, sockets: Path) -> None:
+    `policy` is the text of another policy than the demo's.
+    """
+
+    def __init__(self, work: Path, sockets: Path, policy: str | None = None) -> None:
         self._sockets = sockets
         self._binary = find_envoy(None)
-        self._folder = Folder(root=work)
+        self.folder = Folder(root=work)
         self._backend_port = free_port()
         self.backend = Child("backend", python("bench.backend", str(self._backend_port)), self._output("backend"))
         self.children = [self.backend]
-        self._policy = self._prepare()
-        self._mesh: Mesh = load_mesh(self._folder.mesh, self._policy.tables, self._policy.reading)
+        self._policy = self._prepare(policy or demo_policy())
+        self._mesh: Mesh = load_mesh(self.folder.mesh, self._policy.tables, self._policy.reading)
 
     def _output(self, name: str) -> Path:
-        path = self._folder.output(name)
+        path = self.folder.output(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _prepare(self) -> CompiledPolicy:
-        """Write the demo's policy and database, and a mesh in which the backend is the cell of every region."""
-        folder = self._folder
-        folder.policy.write_bytes((resources.files("extproc.policy") / "examples" / "demo.yaml").read_bytes())
+    def _prepare(self, text: str) -> CompiledPolicy:
+        """Write the policy, the demo's database, and a mesh in which the backend is the cell of every region."""
+        folder = self.folder
+        folder.policy.write_text(text)
         folder.overrides.write_text("apiVersion: situs/v1\noverrides: []\n")
         write_geo_database(folder.geo)
         jwks = folder.root / "jwks.json"
@@ -275,18 +278,18 @@ class _Yard:
             "sidecar": {"unix": str(self._sockets / "any.sock")},
             "regions": {
                 str(region.id): {"endpoints": [f"{host}:{self._backend_port}"]}
-                for region, host in zip(policy.tables.regions, HOSTS, strict=True)
+                for region, host in zip(policy.tables.regions, HOSTS, strict=False)
             },
             "jwt": {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks_file": str(jwks)},
         }
         with folder.mesh.open("w") as file:
-            YAML().dump(mesh, file)
+            yaml.safe_dump(mesh, file, sort_keys=False)
         return policy
 
-    def stand(self, rung: Rung) -> _Standing:
+    def stand(self, rung: Rung) -> Standing:
         """Start a rung's processes."""
         if rung is Rung.BACKEND:
-            return _Standing(rung, self._backend_port, {"backend": self.backend}, None)
+            return Standing(rung, self._backend_port, {"backend": self.backend}, None)
         name = rung.name.lower()
         socket = self._sockets / f"{name}.sock"
         children = {"backend": self.backend}
@@ -294,8 +297,8 @@ class _Yard:
         if command:
             children["sidecar"] = self._start(f"{name}-sidecar", command)
         port = free_port()
-        clock = self._folder.root / f"{name}-clock.txt"
-        config = self._folder.root / f"{name}-envoy.json"
+        clock = self.folder.root / f"{name}-clock.txt"
+        config = self.folder.root / f"{name}-envoy.json"
         clock.touch()
         write_envoy(
             config,
@@ -319,7 +322,11 @@ class _Yard:
                 "--file-flush-interval-msec", "100",
             ],
         )  # fmt: skip
-        return _Standing(rung, port, children, clock)
+        return Standing(rung, port, children, clock)
+
+    def log_of(self, rung: Rung) -> Path:
+        """Give the folder of a rung's decision log."""
+        return self.folder.root / rung.name.lower() / "log"
 
     def _start(self, name: str, command: list[str | Path]) -> Child:
         child = Child(name, command, self._output(name))
@@ -328,7 +335,7 @@ class _Yard:
         return child
 
     def _sidecar(self, rung: Rung, name: str, socket: Path) -> list[str | Path]:
-        folder = self._folder
+        folder = self.folder
         listen = f"unix:{socket}"
         logs: list[str | Path] = ["--log", folder.root / name / "log", "--key", folder.root / name / "keys" / "log.key"]
         files: list[str | Path] = [
@@ -352,16 +359,21 @@ class _Yard:
                 return []
 
 
+def demo_policy() -> str:
+    """Give the text of the demo's policy."""
+    return (resources.files("extproc.policy") / "examples" / "demo.yaml").read_text()
+
+
 def _private(directory: Path) -> None:
     directory.mkdir(parents=True)
     directory.chmod(0o700)
 
 
 @contextmanager
-def _running(work: Path, rungs: Sequence[Rung]) -> Iterator[Mapping[Rung, _Standing]]:
+def _running(work: Path, rungs: Sequence[Rung]) -> Iterator[Mapping[Rung, Standing]]:
     """Start everything; end everything, whatever happened."""
     with tempfile.TemporaryDirectory(prefix="situs-bench-") as sockets:
-        yard = _Yard(work.absolute(), Path(sockets))
+        yard = Yard(work.absolute(), Path(sockets))
         try:
             yard.backend.start()
             standing = {rung: yard.stand(rung) for rung in rungs}

@@ -16,12 +16,21 @@ def cpu_s(pid: int) -> float:
     return (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICKS
 
 
+def rss_mib(pid: int) -> float:
+    """Give the memory that a process holds now."""
+    return _status_mib(pid, "VmRSS:")
+
+
 def peak_rss_mib(pid: int) -> float:
     """Give the most memory that a process has held so far."""
+    return _status_mib(pid, "VmHWM:")
+
+
+def _status_mib(pid: int, field: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(field):
             return int(line.split()[1]) / 1024
-    raise ValueError(f"process {pid} has no VmHWM")
+    raise ValueError(f"process {pid} has no {field}")
 
 
 def machine_busy_s() -> float:

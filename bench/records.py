@@ -20,9 +20,9 @@ import uvloop
 
 from bench.load import percentile
 from extproc.ledger.commit import Durability, Ledger, LogIdentity
-from extproc.ledger.keys import generate_key
 from extproc.ledger.log import WAL
 from extproc.ledger.wal import list_segments, read_frames
+from extproc.notes.keys import generate_key
 
 WAITERS: Final = (1, 64)
 MOST: Final = 1_000_000

@@ -12,7 +12,11 @@ from typing import Final
 
 from bench.handler import Handled
 from bench.ladder import Climb, Load, Rung, Sample
+from bench.markdown import short, signed, table
+from bench.policies import Costs
+from bench.policy_report import policy_lines, reload_lines
 from bench.records import Disk, Recorded
+from bench.reload import Reloaded
 from bench.targets import CPU_LOAD, P50_LOAD, Target, middle
 
 _PACKAGES: Final = ("situs", "grpcio", "protobuf", "uvloop", "xds-protos")
@@ -29,6 +33,8 @@ class Results:
     handled: Sequence[Handled] | None = None
     recorded: Sequence[Recorded] | None = None
     disk: Disk | None = None
+    policies: Sequence[Costs] | None = None
+    reloaded: Sequence[Reloaded] | None = None
     targets: Sequence[Target] = ()
 
 
@@ -65,6 +71,8 @@ def _to_json(results: Results, machine: Mapping[str, str]) -> dict[str, object]:
         "handler": None if results.handled is None else [asdict(each) for each in results.handled],
         "ledger": None if results.recorded is None else [asdict(each) for each in results.recorded],
         "disk": None if results.disk is None else asdict(results.disk),
+        "policies": None if results.policies is None else [asdict(each) for each in results.policies],
+        "reload": None if results.reloaded is None else [asdict(each) for each in results.reloaded],
         "targets": [{**asdict(target), "met": target.met} for target in results.targets],
     }
 
@@ -91,20 +99,24 @@ def _to_lines(results: Results, machine: Mapping[str, str]) -> Iterable[str]:
         yield from _handler_lines(results.handled)
     if results.recorded is not None:
         yield from _ledger_lines(results.recorded)
+    if results.policies is not None:
+        yield from policy_lines(results.policies)
+    if results.reloaded is not None:
+        yield from reload_lines(results.reloaded)
 
 
 def _target_table(targets: Sequence[Target]) -> Iterable[str]:
     rows = [
         (
             target.what,
-            f"{_short(target.value)} {target.unit}",
-            "" if target.lowest is None else f"{_short(target.lowest)} to {_short(target.highest)}",
+            f"{short(target.value)} {target.unit}",
+            "" if target.lowest is None else f"{short(target.lowest)} to {short(target.highest)}",
             f"{'>=' if target.at_least else '<='} {target.limit:g} {target.unit}",
             "met" if target.met else "**not met**",
         )
         for target in targets
     ]
-    return _table(("figure", "median", "over the rounds", "target", ""), rows)
+    return table(("figure", "median", "over the rounds", "target", ""), rows)
 
 
 def _ladder_lines(climb: Climb, loads: Sequence[Load]) -> Iterable[str]:
@@ -120,14 +132,14 @@ def _ladder_lines(climb: Climb, loads: Sequence[Load]) -> Iterable[str]:
         rows.append(
             (
                 rung.value,
-                _short(sidecar),
-                _short(_least(samples, "sidecar_cpu_us")),
-                _signed(added),
-                _short(middle(samples, "envoy_cpu_us")),
-                _short(_least(samples, "envoy_cpu_us")),
-                _short(climb.peak_rss_mib[rung].get("sidecar")),
-                _short(climb.peak_rss_mib[rung].get("envoy")),
-                _short(middle(samples, "foreign_cores")),
+                short(sidecar),
+                short(_least(samples, "sidecar_cpu_us")),
+                signed(added),
+                short(middle(samples, "envoy_cpu_us")),
+                short(_least(samples, "envoy_cpu_us")),
+                short(climb.peak_rss_mib[rung].get("sidecar")),
+                short(climb.peak_rss_mib[rung].get("envoy")),
+                short(middle(samples, "foreign_cores")),
             )
         )
         below = sidecar
@@ -142,7 +154,7 @@ def _ladder_lines(climb: Climb, loads: Sequence[Load]) -> Iterable[str]:
         "Envoy peak MiB",
         "foreign cores",
     )
-    yield from _table(names, rows)
+    yield from table(names, rows)
     for load in loads:
         kind = "closed loop" if load.rate is None else f"open loop, {load.rate:,.0f} requests a second due"
         yield from (
@@ -153,13 +165,13 @@ def _ladder_lines(climb: Climb, loads: Sequence[Load]) -> Iterable[str]:
             "",
         )
         figures = ("p50_us", "p99_us", "p999_us", "hop_p50_us", "hop_p99_us", "sidecar_cpu_us", "load_late_p99_us")
-        yield from _table(
+        yield from table(
             ("rung", "requests/s", "p50", "p99", "p99.9", "hop p50", "hop p99", "sidecar CPU", "sent late p99"),
             [
                 (
                     rung.value,
-                    _short(middle(by_load[load.name], "per_second")),
-                    *(_short(middle(by_load[load.name], figure)) for figure in figures),
+                    short(middle(by_load[load.name], "per_second")),
+                    *(short(middle(by_load[load.name], figure)) for figure in figures),
                 )
                 for rung, by_load in climb.samples.items()
             ],
@@ -172,23 +184,23 @@ def _ladder_lines(climb: Climb, loads: Sequence[Load]) -> Iterable[str]:
 def _handler_lines(handled: Sequence[Handled]) -> Iterable[str]:
     yield from ("", "## Handler: bytes in to bytes out", "", "Microseconds of CPU per request, without any I/O.", "")
     titles = [f"{each.regions} regions, {each.caller}" for each in handled]
-    rows = [(step, *(_short(each.steps_us[step]) for each in handled)) for step in handled[0].steps_us]
-    rows.append(("**whole**", *(f"**{_short(each.whole_us)}**" for each in handled)))
-    rows.append(("off the path: what Envoy reports", *(_short(each.reported_us) for each in handled)))
+    rows = [(step, *(short(each.steps_us[step]) for each in handled)) for step in handled[0].steps_us]
+    rows.append(("**whole**", *(f"**{short(each.whole_us)}**" for each in handled)))
+    rows.append(("off the path: what Envoy reports", *(short(each.reported_us) for each in handled)))
     rows.append(("bytes of the message", *(str(each.message_bytes) for each in handled)))
     rows.append(("bytes of the record", *(str(each.entry_bytes) for each in handled)))
-    yield from _table(("step", *titles), rows)
+    yield from table(("step", *titles), rows)
 
 
 def _ledger_lines(recorded: Sequence[Recorded]) -> Iterable[str]:
     yield from ("", "## Ledger", "", "Callers that each wait for their record before they commit the next.", "")
-    yield from _table(
+    yield from table(
         ("mode", "callers", "records/s", "CPU us/record", "records/batch", "commit p50 us", "commit p99 us"),
         [
             (
                 each.mode,
                 str(each.waiters),
-                *map(_short, (each.per_second, each.cpu_us, each.batch, each.commit_p50_us, each.commit_p99_us)),
+                *map(short, (each.per_second, each.cpu_us, each.batch, each.commit_p50_us, each.commit_p99_us)),
             )
             for each in recorded
         ],
@@ -198,21 +210,3 @@ def _ledger_lines(recorded: Sequence[Recorded]) -> Iterable[str]:
 def _least(samples: Sequence[Sample], figure: str) -> float | None:
     values = [value for sample in samples if (value := getattr(sample, figure)) is not None]
     return min(values) if values else None
-
-
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
-    yield "| " + " | ".join(names) + " |"
-    yield "|" + "---|" * len(names)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
-
-
-def _short(value: float | None) -> str:
-    """Write a figure with as many digits as it deserves."""
-    if value is None:
-        return ""
-    return f"{value:,.0f}" if abs(value) >= 20 else f"{value:.2f}"  # noqa: PLR2004 - three digits, by eye
-
-
-def _signed(value: float | None) -> str:
-    return "" if value is None else f"{value:+.0f}"

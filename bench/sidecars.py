@@ -25,9 +25,9 @@ from extproc.core.decide import Decision
 from extproc.core.ids import DecisionId, RegionId
 from extproc.core.steering import Steer
 from extproc.ledger.commit import Durability, Ledger, LogIdentity
-from extproc.ledger.keys import load_or_create_key
 from extproc.mesh.parse import load_mesh
-from extproc.sidecar.configuration import PROGRAM_VERSION, Files, load_configuration
+from extproc.notes.keys import load_or_create_key
+from extproc.sidecar.configuration import PROGRAM_VERSION, Files, Origin, load_configuration
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.health import HealthBoard
 from extproc.sidecar.hop import Hop
@@ -83,7 +83,7 @@ def _noop() -> Process:
 
 async def _hop(args: argparse.Namespace, stack: AsyncExitStack) -> Hop:
     """Put the hop together as :class:`extproc.sidecar.serve.Sidecar` does, less what is left out."""
-    configuration = load_configuration(Files(policy=args.policy, geo=args.geo_db))
+    configuration = load_configuration(Files(policy=Origin(location=str(args.policy)), geo=args.geo_db))
     mesh = load_mesh(args.mesh, configuration.tables, configuration.reading)
     live = Live(configuration)
     board = HealthBoard(live, time.time)
