@@ -11,7 +11,7 @@ MODELS := build/models
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench proto envoy lock clean
+.PHONY: help install demo test lint format bench proto envoy tables lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ proto: $(READY)  ## Regenerate the code of proto/
 
 envoy: $(READY)  ## Regenerate the reference configurations of envoy/
 	$(BIN)/python -m extproc.mesh.references
+
+tables: $(READY)  ## Write what is generated from the policy language: its JSON Schema, the README's table of laws
+	$(BIN)/situs policy schema --output extproc/policy/situs-policy.schema.json
+	$(BIN)/python -m extproc.policy.starter.table README.md
 
 lock:  ## Resolve the locked versions anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from bench.profiles.client import PATIENCE_S
 from bench.profiles.evidence import Case, Crossing, Failover, Proof
 from bench.profiles.story import Phase
 from bench.profiles.traffic import KINDS
@@ -126,5 +127,7 @@ def _group(cases: Sequence[Case]) -> Group:
 def _refusal(case: Case) -> str:
     answer = case.answer
     if answer.status == 0:
-        return "no answer" if answer.decision is None else "answer broken off"
+        if answer.decision is not None:
+            return "answer broken off"
+        return "no answer in time" if answer.latency_s >= PATIENCE_S else "connection closed without an answer"
     return f"{answer.status} {answer.reason or 'by Envoy'}"

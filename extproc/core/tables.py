@@ -7,7 +7,6 @@ finite (tenants' profiles x data classes x jurisdictions), so lint, coverage and
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TypeAlias
 
 from extproc.core.facts import Source
@@ -221,7 +220,8 @@ class PolicyTables:
 
     def __post_init__(self) -> None:
         index = {region.id: i for i, region in enumerate(self.regions)}
-        object.__setattr__(self, "index", MappingProxyType(index))
+        # A plain dictionary, because tables are handed from one process to another and a proxy cannot be.
+        object.__setattr__(self, "index", index)
 
     def epoch_at(self, now_s: float) -> Epoch | None:
         """Give the epoch that covers `now_s`, or None where the policy has no rules."""

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from extproc.bundle.accept import Accepted, accept
+from extproc.bundle.apart import accept_apart
 from extproc.bundle.bundle import looks_signed
 from extproc.bundle.file import FileSource
 from extproc.bundle.rollback import Standing, check_rollback
-from extproc.bundle.source import SourceOptions, is_remote
+from extproc.bundle.source import Fetched, NotModified, SourceOptions, is_remote
 from extproc.bundle.trust import Trust
 from extproc.core.facts import Signal
 from extproc.core.georules import GeoRules
@@ -147,74 +148,110 @@ class Configuration:
         )
 
 
-def load_configuration(
-    files: Files,
-    *,
-    policy: Accepted | None = None,
-    before: Configuration | None = None,
-    changed: Container[Path] = (),
-) -> Configuration:
-    """Load all files, or with `before` only those that `changed`, and keep the rest of it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What was read anew; None for what was not. `fetched` are the bytes that the policy was made of."""
 
-    `policy` is one that was fetched and accepted already. What did not change is not read again: a legal order must
-    wait neither for the checks of a large geolocation database nor for somebody to mend a policy that was refused.
+    policy: Accepted | None = None
+    fetched: Fetched | None = None
+    shadow: CompiledPolicy | None = None
+    overrides: tuple[Suspension, ...] | None = None
+    database: GeoDatabase | None = None
+    anonymity: AnonymityDatabase | None = None
+
+
+def load_configuration(files: Files, policy: Accepted | None = None) -> Configuration:
+    """Load all files, to start by; `policy` is one that was fetched and accepted already.
 
     Raises DocumentError, BundleError, GeoDatabaseError or ConfigurationError, each naming the file and the mend.
     """
+    wanted = frozenset(files.all())
+    if policy is None:
+        return combine(files, read_parts(files, wanted), None)
+    parts = read_parts(files, wanted - {files.policy.path})
+    return combine(files, replace(parts, policy=policy), None)
 
-    def is_new(path: Path | None) -> bool:
-        return path is not None and (before is None or path in changed)
 
-    if policy is not None or before is None or is_new(files.policy.path):
-        accepted = policy or read_policy(files.policy, before)
-        compiled, standing, signers = _standing_in(files, accepted.compiled), accepted.standing, accepted.signers
-    else:
+def read_parts(files: Files, changed: Container[Path | None], before: Configuration | None = None) -> Parts:
+    """Read the files that `changed` and no others, which may take long, and long after `before` was in force.
+
+    A legal order must wait neither for the checks of a large geolocation database nor for a policy of ten thousand
+    tenants, nor for somebody to mend one that was refused; so whoever has an order reads it by itself.
+    """
+    fetched, policy = read_policy(files.policy, before) if files.policy.path in changed else (None, None)
+    return Parts(
+        policy=policy,
+        fetched=fetched,
+        shadow=_read_shadow(files.shadow, files.policy.trust)
+        if files.shadow is not None and files.shadow in changed
+        else None,
+        overrides=load_overrides(files.overrides)
+        if files.overrides is not None and files.overrides in changed
+        else None,
+        database=_load_database(files.geo, before) if files.geo is not None and files.geo in changed else None,
+        anonymity=_load_anonymity(files.anonymity, before)
+        if files.anonymity is not None and files.anonymity in changed
+        else None,
+    )
+
+
+def combine(files: Files, parts: Parts, before: Configuration | None) -> Configuration:
+    """Put what was read beside what is in force now. Quick: it reads nothing.
+
+    Raises BundleError for a policy that may not follow the one in force, and ConfigurationError for what does not fit
+    together.
+    """
+    policy = parts.policy
+    if policy is not None:
+        compiled, standing, signers = _standing_in(files, policy.compiled), policy.standing, policy.signers
+        if before is not None:
+            _check_successor(files.policy, before.standing, standing)
+    elif before is not None:
         compiled, standing, signers = before.compiled, before.standing, before.signers
-    shadow = before.shadow if before is not None else None
-    if files.shadow is not None and is_new(files.shadow):
-        shadow = _standing_in(files, _read_shadow(files.shadow, files.policy.trust))
-    overrides = before.overrides if before is not None else ()
-    if files.overrides is not None and is_new(files.overrides):
-        overrides = load_overrides(files.overrides)
+    else:
+        raise ConfigurationError(f"{files.policy.location}: no policy was read. Mend: fetch it")
+    shadow = _standing_in(files, parts.shadow) if parts.shadow is not None else before.shadow if before else None
     _check_databases(files, compiled, "the policy")
     if shadow is not None:
         _check_databases(files, shadow, "the shadow policy")
         _check_shadow(compiled.reading, shadow.reading, files)
-    database = before.database if before is not None else None
-    if files.geo is not None and is_new(files.geo):
-        database = _load_database(files.geo, before)
-    anonymity = before.anonymity if before is not None else None
-    if files.anonymity is not None and is_new(files.anonymity):
-        anonymity = _load_anonymity(files.anonymity, before)
-    loaded = Configuration(
+    overrides = parts.overrides if parts.overrides is not None else before.overrides if before else ()
+    combined = Configuration(
         compiled=compiled,
         standing=standing,
         signers=signers,
         shadow=shadow,
-        database=database,
-        anonymity=anonymity,
+        database=parts.database or (before.database if before else None),
+        anonymity=parts.anonymity or (before.anonymity if before else None),
         overrides=overrides,
         revision=ConfigRevision(""),
     )
-    return replace(loaded, revision=_revision(loaded))
+    return replace(combined, revision=_revision(combined))
 
 
-def read_policy(origin: Origin, before: Configuration | None) -> Accepted:
+def read_policy(origin: Origin, before: Configuration | None) -> tuple[Fetched, Accepted]:
     """Read, check and compile the policy file that changed. Raises DocumentError or BundleError."""
     path = origin.path
     if path is None:
         raise ConfigurationError(f"{origin.location}: no file. Mend: fetch it")
-    last = None if before is None else before.standing
-    accepted = accept(
-        FileSource(path).read_whole(),
+    fetched = FileSource(path).read(None)
+    if isinstance(fetched, NotModified):  # only where an etag was given
+        raise ConfigurationError(f"{path}: not read. Mend: report this")
+    # A running sidecar has requests to answer meanwhile; one that starts has none, and starts sooner by itself.
+    accepted = (accept if before is None else accept_apart)(
+        fetched.data,
         file=str(path),
         trust=origin.trust,
-        last=last if origin.counts_versions else None,
+        last=None if before is None or not origin.counts_versions else before.standing,
         forced_version=origin.forced_version,
     )
-    if last is not None and accepted.standing.version < last.version:
-        check_rollback(last, accepted.standing, forced_version=origin.forced_version)
-    return accepted
+    return fetched, accepted
+
+
+def _check_successor(origin: Origin, last: Standing, new: Standing) -> None:
+    """Refuse a way back; where versions are counted, also another policy of the same version."""
+    if origin.counts_versions or new.version < last.version:
+        check_rollback(last, new, forced_version=origin.forced_version)
 
 
 def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:

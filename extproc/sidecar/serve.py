@@ -7,6 +7,7 @@ nothing that was answered is lost.
 import asyncio
 import gc
 import signal
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -18,7 +19,7 @@ from typing import Final
 import structlog
 from google.protobuf.message import DecodeError
 
-from extproc.bundle.accept import Accepted, accept
+from extproc.bundle.apart import accept_apart
 from extproc.bundle.errors import BundleError
 from extproc.bundle.last_good import LastGood, StateFolder
 from extproc.bundle.locations import source_of
@@ -31,15 +32,16 @@ from extproc.geo import GeoDatabaseError
 from extproc.ledger.commit import Durability, Ledger, LogIdentity
 from extproc.ledger.errors import LedgerError
 from extproc.notes.keys import SigningKey
-from extproc.policy.canonical import format_canonical
 from extproc.sidecar.admin import AdminServer
 from extproc.sidecar.configuration import (
     PROGRAM_VERSION,
     Configuration,
     ConfigurationError,
     Files,
+    Parts,
     check_same_envoy,
-    load_configuration,
+    combine,
+    read_parts,
 )
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.health import HealthBoard
@@ -56,6 +58,9 @@ from extproc.wire.server import PayloadServer, WireServer
 _log = structlog.get_logger(__name__)
 
 SETTLE_PERIOD_S: Final = 0.5
+SWITCH_S: Final = 0.0001
+"""How long a thread that loads files may hold the interpreter's lock while requests wait; by default 5 ms, again and
+again within each request. It costs nothing while no other thread runs."""
 BAD_CONFIGURATION: Final = (BundleError, DocumentError, GeoDatabaseError, ConfigurationError)
 """What loading a configuration raises for files that cannot be used."""
 
@@ -95,6 +100,7 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
     everything was taken down: LedgerError when the log could not be written, BrokenSidecarError for a fault of the
     program's own.
     """
+    sys.setswitchinterval(SWITCH_S)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -129,6 +135,7 @@ class Sidecar:
         self.broken = asyncio.Event()
         self._serving = False
         self._refused: frozenset[Path] = frozenset()
+        self._source_refused = False
         self._reloading = asyncio.Lock()
         origin = settings.files.policy
         self._state = None if origin.state is None else StateFolder(origin.state)
@@ -158,7 +165,11 @@ class Sidecar:
 
         # 2. What keeps the snapshot current.
         self._background(stack, self._settle_forever())
-        self._background(stack, Watcher(settings.seen, self._reload).look_forever())
+        # Legal orders have a watcher of their own, because another file may take long to load.
+        orders = {path: seen for path, seen in settings.seen.items() if path == settings.files.overrides}
+        others = {path: seen for path, seen in settings.seen.items() if path not in orders}
+        for seen in filter(None, (orders, others)):
+            self._background(stack, Watcher(seen, self._reload).look_forever())
         if settings.files.policy.path is None:
             self._background(stack, self._poller().poll_forever())
         if settings.endpoints:
@@ -215,7 +226,6 @@ class Sidecar:
             self.deliveries.settle()
             self.metrics.awaited.set(len(self.deliveries))
             self.metrics.forgotten.set(self.deliveries.forgotten)
-            self.metrics.stale.set(bool(self._refused))
             self.metrics.configured(self.live.configuration, self._clock())
             self.metrics.seen(self.live.current.snapshot, self._clock())
 
@@ -234,26 +244,23 @@ class Sidecar:
     async def _take_bundle(self, fetched: Fetched) -> bool:
         """Take a policy that its source has anew; False where it cannot be used."""
         origin = self._settings.files.policy
-        source = source_of(origin.location, origin.options)
-        async with self._reloading:
-            try:
-                accepted = await asyncio.to_thread(
-                    accept,
-                    fetched.data,
-                    file=source.name,
-                    trust=origin.trust,
-                    last=self.live.configuration.standing,
-                    forced_version=origin.forced_version,
-                )
-                if self._state is not None:
-                    kept = kept_of(source, fetched, accepted, self._clock())
-                    await asyncio.to_thread(self._state.write, kept)
-                    self._keep(kept)
-            except BAD_CONFIGURATION as error:
-                self.metrics.reloads.labels("refused").inc()
-                _log.error("the policy's source has one that cannot be used; the last good one stays", error=str(error))
-                return False
-            return await self._load(frozenset(), accepted)
+        try:
+            accepted = await asyncio.to_thread(
+                accept_apart,
+                fetched.data,
+                file=source_of(origin.location, origin.options).name,
+                trust=origin.trust,
+                last=self.live.configuration.standing,
+                forced_version=origin.forced_version,
+            )
+            recorded = await self._put_in_force(Parts(policy=accepted, fetched=fetched))
+        except BAD_CONFIGURATION as error:
+            self._source_refused = True
+            self._refuse("the policy's source has one that cannot be used; the last good one stays in force", error)
+            return False
+        self._source_refused = False
+        self._say_if_stale()
+        return recorded
 
     def _keep(self, kept: LastGood) -> None:
         self._kept = kept
@@ -268,51 +275,72 @@ class Sidecar:
 
     async def _reload(self, changed: frozenset[Path]) -> bool:
         """Take changed files, together; False where they could not be recorded, so that it is tried again."""
-        async with self._reloading:
-            return await self._load(changed)
-
-    async def _load(self, changed: frozenset[Path], policy: Accepted | None = None) -> bool:
-        """Put a changed configuration in force: it is recorded before the first decision by it."""
-        before = self.live.configuration
         try:
-            load = partial(load_configuration, self._settings.files, policy=policy, before=before, changed=changed)
-            loaded = await asyncio.to_thread(load)
-            check_same_envoy(self._rendered, loaded)
+            parts = await asyncio.to_thread(partial(read_parts, self._settings.files, changed, self.live.configuration))
+            recorded = await self._put_in_force(parts)
         except BAD_CONFIGURATION as error:
-            self.metrics.reloads.labels("refused").inc()
-            _log.error(
-                "a changed file cannot be used; the last good configuration stays in force",
-                changed=sorted(str(path) for path in changed),
-                error=str(error),
-            )
+            files = sorted(str(path) for path in changed)
             self._refused |= changed
-            overrides = self._settings.files.overrides
-            if overrides is not None and overrides in changed and len(changed) > 1:
-                # A legal order is taken by itself, whatever is wrong with a file that changed beside it.
-                return await self._load(frozenset({overrides}))
-            return policy is None
+            self._refuse("a changed file cannot be used; the last good configuration stays in force", error, files)
+            return True
+        if not recorded:
+            self._refused |= changed
+            return False
         if self._refused & changed:
             _log.info("files that were refused can be used again", files=sorted(map(str, self._refused & changed)))
         self._refused -= changed
-        if loaded.revision == before.revision:
-            return True
-        try:
-            await self.recorder.record_overrides(before.suspensions, loaded.suspensions)
-            await self._record_configuration(loaded)
-        except LedgerError as error:
-            self._refused |= changed
-            _log.critical("a changed configuration is not in force", error=str(error))
-            return False
-        self.live.configure(loaded)
-        for old, new in ((before.database, loaded.database), (before.anonymity, loaded.anonymity)):
-            if old is not None and old is not new:
-                # Giving back a full cache takes milliseconds, which no request should wait for.
-                await asyncio.to_thread(old.close)
+        self._say_if_stale()
+        return True
+
+    def _say_if_stale(self) -> None:
+        self.metrics.stale.set(bool(self._refused) or self._source_refused)
+
+    def _refuse(self, message: str, error: Exception, files: list[str] | None = None) -> None:
+        self._say_if_stale()
+        self.metrics.reloads.labels("refused").inc()
+        _log.error(message, error=str(error), **({} if files is None else {"changed": files}))
+
+    async def _put_in_force(self, parts: Parts) -> bool:
+        """Decide by what was read from now on: it is recorded before the first decision by it.
+
+        One at a time, and quickly: whatever takes long was done before. False where it could not be recorded. Raises
+        what a configuration that cannot be used does.
+        """
+        async with self._reloading:
+            before = self.live.configuration
+            loaded = combine(self._settings.files, parts, before)
+            check_same_envoy(self._rendered, loaded)
+            if loaded.revision == before.revision:
+                return True
+            await self._keep_policy(parts)
+            try:
+                await self.recorder.record_overrides(before.suspensions, loaded.suspensions)
+                await self._record_configuration(loaded)
+            except LedgerError as error:
+                _log.critical("a changed configuration is not in force", error=str(error))
+                return False
+            self.live.configure(loaded)
+        # What lives now lives to the next change; a collection that walks over it holds up requests.
+        gc.freeze()
         self.metrics.configured(loaded, self._clock())
         self.metrics.reloads.labels("taken").inc()
         _log.info("configuration taken", policy=loaded.tables.revision, suspensions=len(loaded.suspensions))
         self._warn_of_inert(loaded)
+        for old, new in ((before.database, loaded.database), (before.anonymity, loaded.anonymity)):
+            if old is not None and old is not new:
+                # Giving back a full cache takes milliseconds, which no request should wait for.
+                await asyncio.to_thread(old.close)
         return True
+
+    async def _keep_policy(self, parts: Parts) -> None:
+        """Keep a policy that is about to be in force, so that a sidecar starts by it while its source is away."""
+        origin = self._settings.files.policy
+        if self._state is None or parts.policy is None or parts.fetched is None:
+            return
+        source = source_of(origin.location, origin.options)
+        kept = kept_of(source, parts.fetched, parts.policy, self._clock())
+        await asyncio.to_thread(self._state.write, kept)
+        self._keep(kept)
 
     def _warn_of_inert(self, configuration: Configuration) -> None:
         self.metrics.inert.set(len(configuration.inert))
@@ -325,9 +353,9 @@ class Sidecar:
         await self.recorder.record_configuration(
             self.live.with_configuration(configuration).snapshot,
             configuration.geo,
-            format_canonical(configuration.compiled.document),
+            configuration.compiled.canonical,
             anonymity=None if configuration.anonymity is None else configuration.anonymity.identity,
-            shadow=None if configuration.shadow is None else format_canonical(configuration.shadow.document),
+            shadow=None if configuration.shadow is None else configuration.shadow.canonical,
         )
 
     def _deliver(self, delivery: Delivery) -> None:

@@ -37,6 +37,10 @@ class DocumentError(Exception):
             raise ValueError("a DocumentError needs at least one problem")
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[type["DocumentError"], tuple[tuple[Problem, ...]]]:
+        """Be handed from one process to another whole; by default an exception is made anew from its text."""
+        return type(self), (self.problems,)
+
 
 class UnfitError(Exception):
     """A text that is not what its field takes. Raised by the parse functions of a consumer, which know no place."""

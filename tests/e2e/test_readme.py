@@ -1,4 +1,4 @@
-"""The README's attachment by hand, run exactly as it is printed."""
+"""The README's commands, run exactly as they are printed: the attachment by hand, and the questions to a policy."""
 
 import os
 import re
@@ -19,9 +19,10 @@ _PORTS = (10000, 9001, 9002, 9901, 9902)
 _FOLDER = Path("/tmp/situs-try")  # noqa: S108 - the README's own
 
 
-def _blocks() -> list[str]:
+def _blocks(heading: str) -> list[str]:
     text = (ROOT / "README.md").read_text()
-    section = text[text.index("## Try it by hand") : text.index("## Attach it")]
+    begins = text.index(f"\n## {heading}")
+    section = text[begins : text.index("\n## ", begins + 1)]
     return re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
 
 
@@ -36,7 +37,7 @@ def test_the_commands_of_the_readme_do_what_it_says(envoy_binary: Path, digits_s
         missing("curl is not installed here")
     if busy := [port for port in _PORTS if not _is_free(port)]:
         missing(f"the README's ports {busy} are in use here")
-    start, ask = _blocks()
+    start, ask = _blocks("Try it by hand")
     start = start.replace("$PWD/.venv/opt/envoy/envoy/_bin", str(envoy_binary.parent)).replace("$PWD/.venv", sys.prefix)
     shutil.rmtree(_FOLDER, ignore_errors=True)
     script = (f"{start}\nsleep 5\n{ask}").replace("build/models", str(digits_store))
@@ -61,6 +62,20 @@ def test_the_commands_of_the_readme_do_what_it_says(envoy_binary: Path, digits_s
     assert "eu-fra is suspended until 2099-12-31" in said, said
     assert "eu-fra is resumed: removed LT-" in said, said
     assert "RESULT VERIFIED" in said, said
+
+
+def test_the_questions_of_the_readme_have_answers(tmp_path: Path) -> None:
+    (commands,) = _blocks("The policy")
+    *questions, last = commands.strip().splitlines()
+    assert "simulate" in last  # needs a log: tests/review/simulate
+    environment = {**os.environ, "PATH": f"{sys.prefix}/bin:{os.environ['PATH']}"}
+    shutil.copy(ROOT / "extproc/policy/examples/demo.yaml", tmp_path / "live.yaml")
+    for command in questions:
+        done = subprocess.run(
+            ["/bin/bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    assert "<table" in (tmp_path / "matrix.html").read_text()
 
 
 def _end(entry: Path) -> None:

@@ -182,7 +182,7 @@ class Rules:
             "not_in": lambda names: not self._may_be_in(region, names, day),
             "operator_in": lambda names: bool(countries) and all(self.is_in(code, names, day) for code in countries),
             "operator_not_in": lambda names: (
-                bool(countries) and not any(self.is_in(code, names, day) for code in countries)
+                bool(countries) and not any(self._may_be_in({"country": code}, names, day) for code in countries)
             ),
         }
         return all(facts[word](value) if word in facts else self.is_in(place, value, day) for word, value in to.items())

@@ -1,5 +1,7 @@
 """Policies from elsewhere, signed ones, candidates beside them, and a policy that several sidecars share."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -192,3 +194,29 @@ async def test_one_policy_serves_sidecars_in_several_regions(setup: Setup) -> No
     assert log.is_dir()
     code, said = setup.refused("--region", "nosuch")
     assert (code, "no region nosuch" in said) == (78, True)
+
+
+async def test_a_legal_order_does_not_wait_for_a_policy_of_thousands_of_tenants(setup: Setup) -> None:
+    text = setup.policy.read_text()
+    at = text.index("  # Whoever presents no token at all.")
+    many = "".join(f"  t{n}: {{match: {{jwt.tenant: t{n}}}, class: personal}}\n" for n in range(12_000))
+    large = _version(text[:at] + many + text[at:], 2)
+    order = (
+        'apiVersion: situs/v1\noverrides: [{id: LT-1, effect: suspend, region: eu-fra, reason: r, from: "2026-01-01", '
+        "approved_by: [a, b]}]\n"
+    )
+    async with _running(setup) as sidecar:
+        assert b"eu-fra" in (await sidecar.process(_GERMAN)).SerializeToString()
+        setup.policy.write_text(large)
+        await asyncio.sleep(0.5)  # by now it is being read
+        setup.overrides.write_text(order)
+        ordered_s = time.monotonic()
+
+        async def is_suspended() -> bool:
+            return b"eu-fra" not in (await sidecar.process(_GERMAN)).SerializeToString()
+
+        await sidecar.until(is_suspended)
+        assert time.monotonic() - ordered_s < 1.0
+        assert await sidecar.metric('situs_policy_version{policy="demo"}') == 1
+        await _count(sidecar, 'situs_policy_version{policy="demo"}', 2)
+        assert await is_suspended()

@@ -1,8 +1,8 @@
 """The compiler: a written policy to the tables that tier 1 reads. Pure, and total on documents that were parsed.
 
 Evaluates every condition, zone, date and mechanism over the whole finite domain (epochs x profiles of tenants x classes
-x jurisdictions x regions), so that a decision is left with dictionary reads. What several regimes say together about one
-place is put together from what each says when it is asked for first; nothing is evaluated then. It parses nothing and
+x jurisdictions x regions), so that a decision is left with dictionary reads. What several regimes say of one place
+is put together when it is first asked for, from what each says, and nothing is evaluated then. It parses nothing and
 checks nothing: the parser has done both.
 """
 

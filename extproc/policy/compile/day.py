@@ -85,7 +85,7 @@ class RulesOfDay:
         place = region.subdivision or Jurisdiction(region.country)
         return (
             all(self.contains(territory, place) for territory in to.within)
-            and not (to.not_in and self._touches(to.not_in, region))
+            and not self._may_be_in(to.not_in, place)
             and frozenset(region.certs).issuperset(to.certs)
             and self._operator_fits(to, region.operator)
         )
@@ -99,15 +99,12 @@ class RulesOfDay:
         entries = [self.document.regions[id_] for id_ in regions]
         return [self.contains(territory, each.subdivision or Jurisdiction(each.country)) for each in entries]
 
-    def _touches(self, territory: Territory, region: RegionEntry) -> bool:
-        """Tell whether a region may be in a territory: one that only names its country may be in any part of it."""
-        place = region.subdivision or Jurisdiction(region.country)
-        if self.contains(territory, place):
-            return True
-        if region.subdivision is not None:
-            return False
+    def _may_be_in(self, territory: Territory, place: Jurisdiction) -> bool:
+        """Tell whether a place may be in a territory: what is only known by its country may be in any part of it."""
+        if not territory or self.contains(territory, place):
+            return bool(territory)
         codes = {code for name in territory for code in self.zones.get(ZoneId(name), {name})}
-        return any(code.startswith(f"{region.country}-") for code in codes)
+        return any(code.startswith(f"{place}-") for code in codes)
 
     def _operator_fits(self, to: Destination, operator: Operator | None) -> bool:
         if to.operator_in is None and not to.operator_not_in:
@@ -116,7 +113,7 @@ class RulesOfDay:
             return False
         countries = [Jurisdiction(code) for code in (operator.hq, *operator.admin_from)]
         inside = to.operator_in is None or all(self.contains(to.operator_in, code) for code in countries)
-        return inside and not any(self.contains(to.operator_not_in, code) for code in countries)
+        return inside and not any(self._may_be_in(to.operator_not_in, code) for code in countries)
 
     def _members(self, zone: Zone) -> frozenset[Jurisdiction]:
         return frozenset(member.code for member in zone.members if self.in_force(member.valid_from, member.valid_until))

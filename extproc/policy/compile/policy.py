@@ -11,7 +11,7 @@ from extproc.core.ids import Jurisdiction, ModelId, RegionId, RegionMask, Tenant
 from extproc.core.overrides import Suspension
 from extproc.core.reading import Reading
 from extproc.core.tables import Epoch, Model, PolicyTables, Region, Tenant
-from extproc.policy.canonical import revision_of
+from extproc.policy.canonical import format_canonical, revision_of_form
 from extproc.policy.compile.day import RulesOfDay
 from extproc.policy.compile.epochs import jurisdictions_of, midnight_s, starts_of
 from extproc.policy.compile.profiles import Profile, profiles_of
@@ -26,6 +26,8 @@ class CompiledPolicy:
     """A policy ready for use: what was written, and what each part of the sidecar reads of it."""
 
     document: PolicyDocument
+    canonical: bytes
+    """The canonical form of the document, which its revision names and the log keeps."""
     tables: PolicyTables
     reading: Reading
     suspensions: tuple[Suspension, ...]
@@ -39,10 +41,11 @@ def compile_policy(document: PolicyDocument) -> CompiledPolicy:
     profiles, profile_of = profiles_of(document, days)
     catalogue = tuple(_region(document, id_) for id_ in regions)
     signals = document.signals
+    canonical = format_canonical(document)
     tables = PolicyTables(
         id=document.identity.id,
         version=document.identity.version,
-        revision=revision_of(document),
+        revision=revision_of_form(canonical),
         ingress_region=document.ingress.region,
         regions=catalogue,
         classes=frozenset(document.classes),
@@ -60,6 +63,7 @@ def compile_policy(document: PolicyDocument) -> CompiledPolicy:
     )
     return CompiledPolicy(
         document=document,
+        canonical=canonical,
         tables=tables,
         reading=reading_of(document, tables, places),
         suspensions=tuple(suspension_of(entry) for entry in document.overrides),

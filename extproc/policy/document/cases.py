@@ -1,6 +1,6 @@
 """`tests:`: what the author expects of the policy, kept with it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from extproc.core.ids import DataClass, Jurisdiction, ModelId, RegionId, TenantId
@@ -57,7 +57,7 @@ class Case:
     name: str
     """Unique."""
 
-    line: int
+    line: int = field(compare=False)
     """Where it stands in the file, for reports; 0 where it came from no file."""
 
     given: CaseInput

@@ -22,7 +22,7 @@ class Deployment:
     pattern: Pattern = Pattern.ACTIVE_ACTIVE
     """`active-active`: all permitted regions. `active-passive`: those listed first, the others only when none of them
     can serve. `regional-sharding`: one region for each place, and no failover across regions. `hub-and-spoke`: a region
-    in the request's own country, else a hub. Default: `active-active`."""
+    in the request's own country, else a hub, and hubs rank alike. Default: `active-active`."""
 
     active: tuple[str, ...] = ()
     """Patterns over region ids, sorted; for `active-passive`."""
