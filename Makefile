@@ -42,8 +42,17 @@ $(MODELS)/digits/samples.json: inference/digits.py $(READY)
 demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy, sidecar, four cells, failover, proof
 	$(BIN)/situs demo --models $(MODELS)
 
+# What only computes runs on every core at once; what starts servers, kills them and waits for them runs by itself.
+COMPUTING := $(addprefix tests/,core detect geo notes policy policy_schema proto review starter strict_yaml structure)
+SERVING   := $(addprefix tests/,audit bench bundle cli e2e inference ledger mesh sidecar wire)
+
 test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
+ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
+else
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(COMPUTING)
+	$(BIN)/python -m pytest $(SERVING)
+endif
 
 lint: $(READY)  ## ruff, mypy strict, import directions
 	$(BIN)/ruff check .
@@ -65,7 +74,7 @@ envoy: $(READY)  ## Regenerate the reference configurations of envoy/
 	$(BIN)/python -m extproc.mesh.references
 
 tables: $(READY)  ## Write what is generated from the policy language: its JSON Schema, the README's table of laws
-	$(BIN)/situs policy schema --output extproc/policy/situs-policy.schema.json
+	$(BIN)/python -m extproc.policy.schema
 	$(BIN)/python -m extproc.policy.starter.table README.md
 
 lock:  ## Resolve the locked versions anew (needs uv)

@@ -57,7 +57,8 @@ def check_trust(keys: Iterable[VerifierKey], needed: int) -> None:
         raise TrustError(f"{needed} signatures needed: none would be checked. Mend: ask for 1 or more")
     if needed > signers:
         raise TrustError(
-            f"{needed} signatures needed, but the keys are of {signers} signers. Mend: list more keys, or ask for fewer"
+            f"{needed} signatures needed, but the keys are of {signers} signer{'s' if signers != 1 else ''}. "
+            "Mend: list more keys, or ask for fewer"
         )
 
 

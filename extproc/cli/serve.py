@@ -28,7 +28,7 @@ _EPILOG = dedent(
     examples:
       situs serve --policy policy.yaml --mesh mesh.yaml --geo-db country.mmdb --overrides overrides.yaml \\
           --log /var/lib/situs --key /etc/situs/log.key --admin 127.0.0.1:9902
-      situs serve --policy https://policies.example/acme.bundle --policy-keys counsel.vkey --policy-signers 2 \\
+      situs serve --policy https://policies.example/acme.bundle --policy-keys trusted.vkey --policy-signers 2 \\
           --state /var/lib/situs-policy ...
 
     exit codes: 0 stopped by SIGTERM or SIGINT, 1 wrong usage, 70 a fault of the program (start anew),
@@ -136,6 +136,7 @@ def run(args: argparse.Namespace) -> int:
         endpoints=_endpoints(mesh),
         seen=seen,
         kept=obtained.kept,
+        stale=obtained.error is not None,
         poll_s=args.poll,
         admin=args.admin,
         drain_s=args.drain,
@@ -146,7 +147,7 @@ def run(args: argparse.Namespace) -> int:
         return refuse(error, LOG)
     except BrokenSidecarError as error:
         return refuse(error, SOFTWARE)
-    except OSError as error:
+    except (OSError, *BAD_CONFIGURATION) as error:
         return refuse(error, CONFIGURATION)
     return OK
 
@@ -180,7 +181,7 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         "--poll", type=float, default=60.0, metavar="SECONDS", help="how often a source is asked (default: %(default)s)"
     )
     group.add_argument(
-        "--force-policy-version", type=int, metavar="N", help="take exactly this version, even if it is a way back"
+        "--force-policy-version", type=int, metavar="N", help="start by exactly this version, even if it is a way back"
     )
     group.add_argument(
         "--policy-ca", type=Path, metavar="FILE", help="authorities for https, PEM (default: the system's)"
@@ -219,12 +220,9 @@ def _obtain(origin: "Origin") -> "Obtained":
 
     state = None if origin.state is None else StateFolder(origin.state)
     source = source_of(origin.location, origin.options)
-    obtained = asyncio.run(
+    return asyncio.run(
         obtain(source, trust=origin.trust, state=state, clock=time.time, forced_version=origin.forced_version)
     )
-    if state is not None:
-        state.write(obtained.kept)
-    return obtained
 
 
 def _listen(mesh: "Mesh | None") -> str:

@@ -103,7 +103,9 @@ def jurisdictions_of(facts: RequestFacts, policy: PolicyTables) -> Jurisdictions
             assumed = True
         else:
             raise Undecided(Refusal.UNKNOWN_JURISDICTION)
-    if len(stated) > 1 and policy.conflict is ConflictMode.DENY:
+    # A country and a part of it do not contradict each other; both count.
+    apart = {place for place in stated if not any(other != place and other[:2] == place for other in stated)}
+    if len(apart) > 1 and policy.conflict is ConflictMode.DENY:
         raise Undecided(Refusal.CONFLICTING_SIGNALS)
     return Jurisdictions(names=tuple(sorted(found)), assumed=assumed)
 
@@ -126,9 +128,14 @@ def _counting(signals: tuple[Signal, ...], policy: PolicyTables) -> list[Signal]
         counting = [
             each
             for each in counting
-            if not each.source.is_geolocation or each.jurisdiction is None or each.jurisdiction in said
+            if not each.source.is_geolocation or each.jurisdiction is None or _agrees(each.jurisdiction, said)
         ]
     return counting
+
+
+def _agrees(place: Jurisdiction, said: set[Jurisdiction | None]) -> bool:
+    """Tell whether a place is one that was said, or a part of one."""
+    return place in said or Jurisdiction(place[:2]) in said
 
 
 def classes_of(facts: RequestFacts, tenant: Tenant, model: Model, policy: PolicyTables) -> tuple[DataClass, ...]:

@@ -27,7 +27,7 @@ class Candidates:
 
     def __init__(self, pattern: str, *, named: bool = False) -> None:
         self.pattern = rf"{'' if named else _BEFORE}({pattern})\b"
-        self._compiled: Any = re2.compile(self.pattern)
+        self._compiled: Any = compile_ascii(self.pattern)
 
     def find(self, text: bytes) -> Iterator[tuple[int, int]]:
         """Give the start and end of every match, also of those that begin inside another.
@@ -46,6 +46,13 @@ class Candidates:
                 yield start, end
             start += 1
         raise TooManyError
+
+
+def compile_ascii(pattern: str) -> Any:  # noqa: ANN401 - re2 has no types
+    """Compile a pattern that looks at bytes. In Unicode, ignoring case would let U+017F match S and U+212A match K."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return re2.compile(pattern.encode("ascii"), options)
 
 
 def signs_of(match: bytes) -> str:

@@ -50,6 +50,8 @@ class Classifier:
             )
         )
         """Everything that can be found by this policy: no other text leaves."""
+        self.faults = 0
+        """Payloads at which this program stumbled. Anything but 0 is a fault of its own; they count as unreadable."""
 
     def classify(self, body: bytes, *, complete: bool, encoded: bool) -> tuple[Found, ...]:
         """Give what the payload was found to be, sorted, each finding once; never raises.
@@ -57,7 +59,11 @@ class Classifier:
         `complete` tells whether `body` is all of the payload, `encoded` whether it has a content coding. What cannot
         be read is found `unreadable`, and what can be told of its bytes as they are is found beside that.
         """
-        return tuple(sorted(set(self._find(body, complete=complete, encoded=encoded))))
+        try:
+            return tuple(sorted(set(self._find(body, complete=complete, encoded=encoded))))
+        except Exception:  # noqa: BLE001 - the request must be decided and recorded, whatever its payload does to us
+            self.faults += 1
+            return (self._cannot(Unreadable.FAULT),)
 
     def _find(self, body: bytes, *, complete: bool, encoded: bool) -> Iterator[Found]:
         # 1. What is no JSON document that is all there cannot be read.

@@ -33,5 +33,8 @@ class Unreadable(StrEnum):
     TOO_DEEP = "too_deep"
     """Its values are nested deeper than any inference request."""
 
+    FAULT = "fault"
+    """This program stumbled over it."""
+
     TOO_MANY = "too_many"
     """It has more values, or more that look like numbers of persons, than can be looked at in reasonable time."""

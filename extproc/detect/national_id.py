@@ -8,10 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import re2
-
 from extproc.detect import states
-from extproc.detect.candidates import Candidates, signs_of
+from extproc.detect.candidates import Candidates, compile_ascii, signs_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +93,7 @@ _FORMS: Final = (
 )
 
 _CANDIDATES: Final = tuple((Candidates(form.pattern, named=form.named), form) for form in _FORMS)
-_ANY: Final[Any] = re2.compile("|".join(candidates.pattern for candidates, _ in _CANDIDATES))
+_ANY: Final[Any] = compile_ascii("|".join(candidates.pattern for candidates, _ in _CANDIDATES))
 """One pass for all: most texts hold no candidate at all."""
 
 _SEPARATORS: Final = frozenset(b" -")

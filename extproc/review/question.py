@@ -4,17 +4,23 @@ from datetime import UTC, datetime, time
 
 from extproc.core.decide import Permitted, Refused, rule
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
+from extproc.core.ids import DataClass
 from extproc.policy.compile import CompiledPolicy
 from extproc.policy.document import AnonymousMatch, CaseInput, HostMatch, SpiffeMatch
 
 
-def ask(compiled: CompiledPolicy, given: CaseInput, now_s: float) -> Permitted | Refused:
-    """Ask tier 1, as a request with these facts at `now_s` (Unix seconds) would."""
-    return rule(facts_of(compiled, given), compiled.tables, compiled.suspensions, now_s=now_s)
+def ask(
+    compiled: CompiledPolicy, given: CaseInput, now_s: float, classes: tuple[DataClass, ...] = ()
+) -> Permitted | Refused:
+    """Ask tier 1, as a request with these facts at `now_s` (Unix seconds) would; `classes` as in `facts_of`."""
+    return rule(facts_of(compiled, given, classes), compiled.tables, compiled.suspensions, now_s=now_s)
 
 
-def facts_of(compiled: CompiledPolicy, given: CaseInput) -> RequestFacts:
-    """Give the facts that the edge would make of such a request. What the policy does not read is not in them."""
+def facts_of(compiled: CompiledPolicy, given: CaseInput, classes: tuple[DataClass, ...] = ()) -> RequestFacts:
+    """Give the facts that the edge would make of such a request. What the policy does not read is not in them.
+
+    `classes` are declared beside the one that the case declares; all of them count.
+    """
     reading = compiled.reading
     signals: list[Signal] = []
     subjects = reading.bindings.subjects.get(given.tenant)
@@ -28,16 +34,20 @@ def facts_of(compiled: CompiledPolicy, given: CaseInput) -> RequestFacts:
         signals.append(Signal(source=Source.GEOIP, tier=Tier.TRUSTED_EDGE, jurisdiction=given.geoip, detail=detail))
     if reading.jurisdiction_header is not None and given.header is not None:
         signals.append(Signal(source=Source.HEADER, tier=Tier.UNAUTHENTICATED, jurisdiction=given.header))
-    classes: tuple[ClassSignal, ...] = ()
-    if given.data_class is not None:
-        classes = (ClassSignal(source=ClassSource.HEADER, data_class=given.data_class),)
     return RequestFacts(
         tenant=given.tenant,
         binding=_binding(compiled, given),
         model=given.model,
-        classes=classes,
+        classes=tuple(
+            ClassSignal(source=ClassSource.HEADER, data_class=name) for name in declared_classes(given, classes)
+        ),
         signals=tuple(signals),
     )
+
+
+def declared_classes(given: CaseInput, classes: tuple[DataClass, ...] = ()) -> tuple[DataClass, ...]:
+    """List the classes that a request declares, each once: the case's own, and `classes` beside it."""
+    return tuple(dict.fromkeys(name for name in (given.data_class, *classes) if name is not None))
 
 
 def moment_s(compiled: CompiledPolicy, now: datetime | None) -> float:

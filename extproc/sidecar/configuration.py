@@ -43,7 +43,7 @@ class Origin:
 
     `location` is a path, an `https://` address or an `s3://` one. With `trust` the policy must be a bundle that enough
     of those keys signed. `state` is the folder that keeps the last good one. `forced_version` lets exactly that version
-    through, whatever was before.
+    through, whatever was before; only at the start, or an old bundle could come back whenever it is sent again.
     """
 
     location: str
@@ -155,6 +155,7 @@ class Parts:
     policy: Accepted | None = None
     fetched: Fetched | None = None
     shadow: CompiledPolicy | None = None
+    shadow_removed: bool = False
     overrides: tuple[Suspension, ...] | None = None
     database: GeoDatabase | None = None
     anonymity: AnonymityDatabase | None = None
@@ -179,12 +180,15 @@ def read_parts(files: Files, changed: Container[Path | None], before: Configurat
     tenants, nor for somebody to mend one that was refused; so whoever has an order reads it by itself.
     """
     fetched, policy = read_policy(files.policy, before) if files.policy.path in changed else (None, None)
+    # A candidate steers nothing, so taking its file away ends the comparison; one that starts must have it.
+    removed = before is not None and files.shadow is not None and not files.shadow.exists()
     return Parts(
         policy=policy,
         fetched=fetched,
-        shadow=_read_shadow(files.shadow, files.policy.trust)
-        if files.shadow is not None and files.shadow in changed
+        shadow=_read_shadow(files.shadow, files.policy.trust, apart=before is not None)
+        if files.shadow is not None and files.shadow in changed and not removed
         else None,
+        shadow_removed=removed,
         overrides=load_overrides(files.overrides)
         if files.overrides is not None and files.overrides in changed
         else None,
@@ -210,11 +214,14 @@ def combine(files: Files, parts: Parts, before: Configuration | None) -> Configu
         compiled, standing, signers = before.compiled, before.standing, before.signers
     else:
         raise ConfigurationError(f"{files.policy.location}: no policy was read. Mend: fetch it")
-    shadow = _standing_in(files, parts.shadow) if parts.shadow is not None else before.shadow if before else None
     _check_databases(files, compiled, "the policy")
-    if shadow is not None:
+    shadow = None if before is None or parts.shadow_removed else before.shadow
+    if parts.shadow is not None:
+        shadow = _standing_in(files, parts.shadow)
         _check_databases(files, shadow, "the shadow policy")
         _check_shadow(compiled.reading, shadow.reading, files)
+    elif shadow is not None and _unseen(compiled.reading, shadow.reading):
+        shadow = None  # a candidate steers nothing, so it holds up no policy either
     overrides = parts.overrides if parts.overrides is not None else before.overrides if before else ()
     combined = Configuration(
         compiled=compiled,
@@ -243,7 +250,7 @@ def read_policy(origin: Origin, before: Configuration | None) -> tuple[Fetched, 
         file=str(path),
         trust=origin.trust,
         last=None if before is None or not origin.counts_versions else before.standing,
-        forced_version=origin.forced_version,
+        forced_version=origin.forced_version if before is None else None,
     )
     return fetched, accepted
 
@@ -251,7 +258,7 @@ def read_policy(origin: Origin, before: Configuration | None) -> tuple[Fetched, 
 def _check_successor(origin: Origin, last: Standing, new: Standing) -> None:
     """Refuse a way back; where versions are counted, also another policy of the same version."""
     if origin.counts_versions or new.version < last.version:
-        check_rollback(last, new, forced_version=origin.forced_version)
+        check_rollback(last, new)
 
 
 def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:
@@ -262,9 +269,15 @@ def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:
     place clients wrongly. Raises ConfigurationError.
     """
     reasons: list[str] = []
-    clusters = {region.cluster for region in rendered.tables.regions}
-    if new := [region.id for region in loaded.tables.regions if region.cluster not in clusters]:
-        reasons.append(f"it has new regions or clusters ({', '.join(new)})")
+    # Envoy's clusters keep their cells: one that stays must stand for the same place.
+    places = {each.cluster: (each.id, each.country, each.subdivision) for each in rendered.tables.regions}
+    moved = [
+        each.id
+        for each in loaded.tables.regions
+        if places.get(each.cluster) != (each.id, each.country, each.subdivision)
+    ]
+    if moved:
+        reasons.append(f"it has regions or clusters that are new or elsewhere ({', '.join(moved)})")
     if loaded.tables.plan_length > rendered.tables.plan_length:
         reasons.append("its plans are longer")
     if loaded.reading.trusted_hops != rendered.reading.trusted_hops:
@@ -296,16 +309,21 @@ def _unsent(sent: Reading, wanted: Reading) -> list[str]:
 
 def _check_shadow(live: Reading, shadow: Reading, files: Files) -> None:
     """Refuse a shadow policy whose facts Envoy does not send: its verdicts would be about other requests."""
+    if reasons := _unseen(live, shadow):
+        raise ConfigurationError(
+            f"{files.shadow}: the shadow policy would not see what it reads, beside this live policy: "
+            f"{'; '.join(reasons)}. Mend: let the live policy read it first, which by itself can only narrow"
+        )
+
+
+def _unseen(live: Reading, shadow: Reading) -> list[str]:
+    """List what a shadow policy reads and the requests of the live one do not show."""
     reasons = _unsent(live, shadow)
     if shadow.trusted_hops != live.trusted_hops:
         reasons.append("it declares another edge")
     if shadow.payload is not None and live.payload is None:
         reasons.append("it reads payloads")
-    if reasons:
-        raise ConfigurationError(
-            f"{files.shadow}: the shadow policy would not see what it reads, beside this live policy: "
-            f"{'; '.join(reasons)}. Mend: let the live policy read it first, which by itself can only narrow"
-        )
+    return reasons
 
 
 def _check_databases(files: Files, compiled: CompiledPolicy, what: str) -> None:
@@ -328,10 +346,11 @@ def _standing_in(files: Files, compiled: CompiledPolicy) -> CompiledPolicy:
     return replace(compiled, tables=replace(compiled.tables, ingress_region=files.region))
 
 
-def _read_shadow(path: Path, trust: Trust | None) -> CompiledPolicy:
+def _read_shadow(path: Path, trust: Trust | None, *, apart: bool) -> CompiledPolicy:
     """Read a candidate. It steers nothing, so nobody need have signed it; if somebody has, the signature counts."""
     data = FileSource(path).read_whole()
-    return accept(data, file=str(path), trust=trust if looks_signed(data) else None).compiled
+    trust = trust if looks_signed(data) else None
+    return (accept_apart if apart else accept)(data, file=str(path), trust=trust).compiled
 
 
 def _load_database(path: Path, before: Configuration | None) -> GeoDatabase:

@@ -111,6 +111,11 @@ class Metrics:
             ["database"],
             registry=self.registry,
         )
+        self.payload_faults = Gauge(
+            "situs_payload_faults",
+            "Payloads at which the classifier stumbled, so that they counted as unreadable. Anything but 0 is a fault.",
+            registry=self.registry,
+        )
         self._found = {finding: self._deliveries.labels(finding.value) for finding in Finding}
         for result in ("taken", "refused"):
             self.reloads.labels(result)

@@ -20,7 +20,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from extproc.bundle.apart import accept_apart
-from extproc.bundle.errors import BundleError
+from extproc.bundle.errors import BundleError, StateError
 from extproc.bundle.last_good import LastGood, StateFolder
 from extproc.bundle.locations import source_of
 from extproc.bundle.poll import PERIOD_S, Poller
@@ -58,6 +58,7 @@ from extproc.wire.server import PayloadServer, WireServer
 _log = structlog.get_logger(__name__)
 
 SETTLE_PERIOD_S: Final = 0.5
+RETRY_S: Final = 1.0
 SWITCH_S: Final = 0.0001
 """How long a thread that loads files may hold the interpreter's lock while requests wait; by default 5 ms, again and
 again within each request. It costs nothing while no other thread runs."""
@@ -75,8 +76,8 @@ class Settings:
 
     `endpoints` are the cells to probe, as `host:port`s by region; empty for none. `seen` are the files as they were
     before the configuration was loaded from them. `kept` is the bundle that the policy came from, where it comes from
-    elsewhere or a last good one is kept; its source is asked again every `poll_s` seconds. `drain_s` bounds how long
-    requests in flight are finished after SIGTERM.
+    elsewhere or a last good one is kept; its source is asked again every `poll_s` seconds. `stale` tells that the
+    source has another one that cannot be used. `drain_s` bounds how long requests in flight are finished after SIGTERM.
     """
 
     files: Files
@@ -88,6 +89,7 @@ class Settings:
     endpoints: Mapping[RegionId, Sequence[str]]
     seen: Mapping[Path, Signature]
     kept: LastGood | None = None
+    stale: bool = False
     poll_s: float = PERIOD_S
     admin: str | None = None
     drain_s: float = 5.0
@@ -135,8 +137,9 @@ class Sidecar:
         self.broken = asyncio.Event()
         self._serving = False
         self._refused: frozenset[Path] = frozenset()
-        self._source_refused = False
+        self._source_refused = settings.stale
         self._reloading = asyncio.Lock()
+        self._policies = asyncio.Lock()
         origin = settings.files.policy
         self._state = None if origin.state is None else StateFolder(origin.state)
         self._kept: LastGood | None = None
@@ -160,6 +163,9 @@ class Sidecar:
         stack.push_async_callback(self._finish_deliveries)
         await self.recorder.record_overrides((), self.live.configuration.suspensions)
         await self._record_configuration(self.live.configuration)
+        if self._state is not None and settings.kept is not None:
+            await asyncio.to_thread(self._state.write, settings.kept)
+        self._say_if_stale()
         self._warn_of_inert(self.live.configuration)
         self.metrics.configured(self.live.configuration, self._clock())
 
@@ -227,6 +233,8 @@ class Sidecar:
             self.metrics.awaited.set(len(self.deliveries))
             self.metrics.forgotten.set(self.deliveries.forgotten)
             self.metrics.configured(self.live.configuration, self._clock())
+            payloads = self.live.current.reader.payloads
+            self.metrics.payload_faults.set(0 if payloads is None else payloads.faults)
             self.metrics.seen(self.live.current.snapshot, self._clock())
 
     def _poller(self) -> Poller:
@@ -251,10 +259,9 @@ class Sidecar:
                 file=source_of(origin.location, origin.options).name,
                 trust=origin.trust,
                 last=self.live.configuration.standing,
-                forced_version=origin.forced_version,
             )
             recorded = await self._put_in_force(Parts(policy=accepted, fetched=fetched))
-        except BAD_CONFIGURATION as error:
+        except Exception as error:  # noqa: BLE001 - whatever a policy does to us, the last good one stays
             self._source_refused = True
             self._refuse("the policy's source has one that cannot be used; the last good one stays in force", error)
             return False
@@ -267,6 +274,8 @@ class Sidecar:
         self.metrics.policy_confirmed.set(kept.confirmed_at)
 
     async def _confirm_bundle(self, at_s: float) -> None:
+        self._source_refused = False
+        self._say_if_stale()
         if self._kept is None:
             return
         self._keep(replace(self._kept, confirmed_at=at_s))
@@ -274,15 +283,22 @@ class Sidecar:
             await asyncio.to_thread(self._state.confirm, self._kept, at_s)
 
     async def _reload(self, changed: frozenset[Path]) -> bool:
-        """Take changed files, together; False where they could not be recorded, so that it is tried again."""
+        """Take changed files, together; False where they could not be kept or recorded, so that it is tried again."""
+        orders = {self._settings.files.overrides}
+        if not changed <= orders:
+            # What was refused beside another file, or for what another file said, may be good now.
+            changed |= self._refused - orders
         try:
             parts = await asyncio.to_thread(partial(read_parts, self._settings.files, changed, self.live.configuration))
             recorded = await self._put_in_force(parts)
-        except BAD_CONFIGURATION as error:
+        except Exception as error:  # noqa: BLE001 - whatever a file does to us, the last good configuration stays
             files = sorted(str(path) for path in changed)
             self._refused |= changed
             self._refuse("a changed file cannot be used; the last good configuration stays in force", error, files)
-            return True
+            if not isinstance(error, StateError):
+                return True
+            await asyncio.sleep(RETRY_S)
+            return False
         if not recorded:
             self._refused |= changed
             return False
@@ -298,21 +314,39 @@ class Sidecar:
     def _refuse(self, message: str, error: Exception, files: list[str] | None = None) -> None:
         self._say_if_stale()
         self.metrics.reloads.labels("refused").inc()
-        _log.error(message, error=str(error), **({} if files is None else {"changed": files}))
+        ours = not isinstance(error, BAD_CONFIGURATION)
+        _log.error(message, error=str(error), changed=files, exc_info=error if ours else None)
 
     async def _put_in_force(self, parts: Parts) -> bool:
-        """Decide by what was read from now on: it is recorded before the first decision by it.
+        """Decide by what was read from now on; False where it could not be recorded.
 
-        One at a time, and quickly: whatever takes long was done before. False where it could not be recorded. Raises
-        what a configuration that cannot be used does.
+        A policy is kept before it is in force, which may wait for a disk. That is no business of legal orders: they
+        wait for the swap alone. Raises what a configuration that cannot be used does.
         """
+        if parts.policy is None:
+            return await self._swap(parts)
+        async with self._policies:
+            self._fitting(parts)
+            await self._keep_policy(parts)
+            return await self._swap(parts)
+
+    def _fitting(self, parts: Parts) -> Configuration:
+        """Give what would be in force, made whole, so that nothing is kept or recorded that then cannot be used."""
+        loaded = combine(self._settings.files, parts, self.live.configuration)
+        check_same_envoy(self._rendered, loaded)
+        self.live.with_configuration(loaded)
+        return loaded
+
+    async def _swap(self, parts: Parts) -> bool:
+        """Record the new configuration, then decide by it: one at a time, and quickly."""
         async with self._reloading:
             before = self.live.configuration
-            loaded = combine(self._settings.files, parts, before)
-            check_same_envoy(self._rendered, loaded)
+            loaded = self._fitting(parts)
             if loaded.revision == before.revision:
+                self.live.configuration = loaded  # by others' signatures, perhaps
                 return True
-            await self._keep_policy(parts)
+            if before.shadow is not None and loaded.shadow is None:
+                _log.warning("the shadow policy is not evaluated any more: its file is gone, or it no longer fits")
             try:
                 await self.recorder.record_overrides(before.suspensions, loaded.suspensions)
                 await self._record_configuration(loaded)

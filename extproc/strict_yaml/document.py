@@ -19,7 +19,7 @@ def read_document(path: Path, read: Reader[T]) -> T:
 
     Raises DocumentError with everything that is wrong with it, which includes that it cannot be opened.
     """
-    return read_text(_bytes_of(path), read, file=str(path))
+    return read_text(read_bytes(path), read, file=str(path))
 
 
 def read_text(data: bytes | str, read: Reader[T], *, file: str = "<text>") -> T:
@@ -49,7 +49,8 @@ def _nothing_collected() -> Iterator[None]:
             gc.enable()
 
 
-def _bytes_of(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """Read a file that is to be a document, at most a byte more than one may have. Raises DocumentError."""
     where = Place(str(path), 1, 1)
     try:
         with path.open("rb") as file:

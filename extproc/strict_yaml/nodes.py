@@ -144,10 +144,12 @@ class _Tree:
         self._problems: list[Problem] = []
         self._lines = 0
         """Number of the last line, from 0."""
+        self._decoded = ""
 
     def parse(self, decoded: str) -> tuple[Node, list[Problem]]:
         # The events carry no types of their own, so they are Any up to here and no further.
         self._lines = decoded.count("\n") - decoded.endswith("\n")
+        self._decoded = decoded
         events: Iterator[Any] = yaml.parse(decoded, Loader=yaml.CBaseLoader)
         root: Node | None = None
         try:
@@ -230,6 +232,8 @@ class _Tree:
             place = self._place(mark) if mark is not None else Place(self._file, 1, 1)
         message = " ".join(f"not YAML: {error.problem or error.context or 'it does not parse'}".split())
         mend = "check the indentation and the brackets, and quote a text that holds ': ' or ' #'"
+        if mark is not None and self._decoded[mark.index : mark.index + 1] == "\t":
+            message, mend = "not YAML: found a tab", "replace the tab by spaces"
         raise self._error(Problem(place, message, mend)) from error
 
     def _error(self, last: Problem) -> DocumentError:

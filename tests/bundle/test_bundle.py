@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from extproc.bundle.accept import accept
-from extproc.bundle.bundle import looks_signed, open_bundle, read_bundle, sign_bundle
+from extproc.bundle.bundle import join_bundles, looks_signed, open_bundle, read_bundle, sign_bundle
 from extproc.bundle.errors import BundleError, TrustError, UnsignableError, UntrustedError
 from extproc.bundle.trust import Trust, load_trust
 from extproc.notes.keys import add_vkey, generate_key
@@ -94,18 +94,39 @@ def test_signatures_of_strangers_count_for_nothing_and_do_no_harm() -> None:
 def test_a_forged_signature_is_refused_beside_a_good_one() -> None:
     note = read_bundle(_ALONE)
     forged = Signature(name=OFFICER_NAME, key_id=KEYS[1].key_id, signature=bytes(64))
-    with pytest.raises(UntrustedError, match="changed after it was signed"):
-        open_bundle(format_note(Note(text=note.text, signatures=(*note.signatures, forged))), KEYS, needed=1)
+    said = rf"^b: the signature of {OFFICER_NAME} \([0-9a-f]{{8}}\) does not verify: the text was changed after it was"
+    with pytest.raises(UntrustedError, match=said):
+        open_bundle(format_note(Note(text=note.text, signatures=(*note.signatures, forged))), KEYS, needed=1, file="b")
 
 
 def test_signing_twice_changes_nothing() -> None:
     assert sign_bundle(_POLICY, COUNSEL, COUNSEL_NAME, also=_ALONE) == _ALONE
 
 
+def test_one_key_signs_a_bundle_under_one_name() -> None:
+    with pytest.raises(
+        TrustError, match=rf"p: this key has signed as {COUNSEL_NAME}; .*\. Mend: sign as {COUNSEL_NAME}"
+    ):
+        sign_bundle(_POLICY, COUNSEL, OFFICER_NAME, also=_ALONE, file="p")
+    # Who merely writes the key's id has not signed by it.
+    note = read_bundle(_ALONE)
+    forged = Signature(name=OFFICER_NAME, key_id=COUNSEL.verifier(OFFICER_NAME).key_id, signature=bytes(64))
+    beside = format_note(Note(text=note.text, signatures=(forged,)))
+    assert open_bundle(sign_bundle(_POLICY, COUNSEL, COUNSEL_NAME, also=beside), KEYS, needed=1).signers == (
+        COUNSEL_NAME,
+    )
+
+
+def test_bundles_of_one_text_are_joined_with_each_signature_once() -> None:
+    assert join_bundles([_ALONE, _BUNDLE, _ALONE]) == _BUNDLE
+    with pytest.raises(BundleError, match="not of one text"):
+        join_bundles([_ALONE, signed(policy(2))])
+
+
 def test_a_second_signature_must_be_over_the_same_text() -> None:
     with pytest.raises(BundleError, match="another policy"):
         sign_bundle(policy(2), OFFICER, OFFICER_NAME, also=_ALONE)
-    with pytest.raises(BundleError, match=r"p.yaml: note: expected"):
+    with pytest.raises(BundleError, match=r"p.yaml: expected a text, an empty line"):
         sign_bundle(_POLICY, OFFICER, OFFICER_NAME, also=b"no bundle", file="p.yaml")
 
 

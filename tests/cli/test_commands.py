@@ -68,6 +68,20 @@ def test_a_bad_policy_is_78_with_every_place(policy: Path, capsys: pytest.Captur
     assert said.count("Mend:") == 2
 
 
+def test_a_schema_that_cannot_be_written_is_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "schema.json"
+    assert main(["policy", "schema", "--output", str(output)]) == 0
+    assert capsys.readouterr().out == f"wrote {output}\n"
+    assert main(["policy", "schema", "--output", str(tmp_path / "no" / "schema.json")]) == 78
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_tab_is_named_as_such(policy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policy.write_text(policy.read_text() + "tests:\n\t- x\n")
+    assert main(["policy", "check", str(policy)]) == 78
+    assert "not YAML: found a tab. Mend: replace the tab by spaces" in capsys.readouterr().err
+
+
 @pytest.fixture
 def orders(tmp_path: Path) -> Path:
     path = tmp_path / "overrides.yaml"

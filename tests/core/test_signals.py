@@ -88,6 +88,10 @@ def _of(
         ("tenant=DE jwt=US geo=US", {Source.TENANT: frozenset({Source.JWT})}, _PREFER, "", "DE"),
         ("geo=DE registered=US", {}, _PREFER, "", "DE US"),
         ("jwt=FR geo=?", {}, _PREFER, "DE", "DE FR assumed"),
+        # A part of what was said does not contradict it, and its law counts.
+        ("jwt=CA geo=CA-QC", {}, _PREFER, "", "CA CA-QC"),
+        ("jwt=CA-QC geo=CA", {}, _PREFER, "", "CA-QC"),
+        ("geo=CA header=CA-QC", {}, _DENY, "", "CA CA-QC"),
         # Only what is stated can be in conflict.
         ("jwt=FR geo=FR header=FR", {}, _DENY, "", "FR"),
         ("jwt=FR geo=DE", _JWT_REPLACES_GEO, _DENY, "", "FR"),
@@ -118,7 +122,7 @@ def test_what_counts(
         # What is replaced does not count, so it replaces nothing.
         ("tenant=FR jwt=FR geo=?", _CHAIN, ConflictMode.INTERSECT, "", _UNKNOWN),
         ("jwt=FR geo=DE", {}, _DENY, "", _CONFLICT),
-        ("geo=CA header=CA-QC", {}, _DENY, "", _CONFLICT),
+        ("geo=CA-QC header=CA-ON", {}, _DENY, "", _CONFLICT),
         ("jwt=FR geo=? header=US", {}, _DENY, "DE", _CONFLICT),
     ],
 )

@@ -236,13 +236,33 @@ def test_nothing_that_was_matched_leaves(secret: str, caplog: pytest.LogCaptureF
 
 
 def test_the_words_of_a_finding_are_a_closed_set() -> None:
-    reasons = {"partial", "encoded", "not_json", "too_deep", "too_many"}
+    reasons = {"partial", "encoded", "not_json", "too_deep", "too_many", "fault"}
     assert {item.by for item in CLASSIFIER.possible} == {
         *(f"unreadable:{reason}" for reason in reasons),
         *(f"detector:{detector.value}" for detector in Detector),
         "field:subject.ssn", "field:patients.*.name", "value:meta.class", "value:meta.level", "value:meta.secret",
         "pattern:case-no", "pattern:whole",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["\u017fE12ABCDEFGHIJKLMNOP", "\u212aZ12ABCDEFGHIJKLMNOPQRST", " \u017f1234567A", "\u017fSSMRA85T10A562S"]
+)
+def test_letters_that_only_unicode_folds_to_those_of_a_number_are_none(text: str) -> None:
+    body = json.dumps({"a": text}, ensure_ascii=False).encode()
+    assert CLASSIFIER.classify(body, complete=True, encoded=False) == ()
+    assert CLASSIFIER.faults == 0
+
+
+def test_a_payload_at_which_we_stumble_is_unreadable_and_counted() -> None:
+    def stumble(_text: bytes) -> bool:
+        raise KeyError("on purpose")
+
+    classifier = Classifier(READING)
+    classifier._detectors = ((stumble, next(iter(classifier.possible))),)
+    found = classifier.classify(b'{"a": 1}', complete=True, encoded=False)
+    assert [each.by for each in found] == ["unreadable:fault"]
+    assert classifier.faults == 1
 
 
 # Anything -----------------------------------------------------------------------------------------------------------

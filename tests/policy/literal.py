@@ -146,7 +146,7 @@ class Literal:
             counting = {
                 source: place
                 for source, place in counting.items()
-                if source not in GEOLOCATION or place is None or place in verified
+                if source not in GEOLOCATION or place is None or {place, place.split("-")[0]} & verified
             }
         if not any(source in STANDING for source in counting):
             raise RefusedError("unknown_jurisdiction")
@@ -156,7 +156,10 @@ class Literal:
         if ignorant - ({"geoip"} if assume else set()):
             raise RefusedError("unknown_jurisdiction")
         named = {source: place for source, place in counting.items() if place is not None}
-        if mode == "deny" and len({place for source, place in named.items() if source not in FURTHER}) > 1:
+        stated = {place for source, place in named.items() if source not in FURTHER}
+        # A country says nothing against a part of it.
+        finest = {place for place in stated if not any(other.startswith(f"{place}-") for other in stated)}
+        if mode == "deny" and len(finest) > 1:
             raise RefusedError("conflicting_signals")
         return tuple(sorted({*named.values(), *(assume if ignorant else [])})), bool(ignorant)
 

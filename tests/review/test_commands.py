@@ -96,6 +96,9 @@ def test_an_explanation_is_for_one_question(policy: str, capsys: pytest.CaptureF
         ["--tenant", "bank", "--country", "FR", "--class", "secret"],
         ["--tenant", "bank", "--country", "FR", "--at", "soon"],
         ["--tenant", "bank", "--country", "FR", "--model", "none"],
+        ["--tenant", "bank", "--country", "FR", "--class", "special", "--class", "secret"],
+        ["--tenant", "bank", "--country", "FR", "--to", "JP"],
+        ["--tenant", "bank", "--country", "FR", "--to", "eu-nowhere"],
     ],
 )
 def test_a_question_that_the_policy_does_not_know_is_1(
@@ -103,6 +106,68 @@ def test_a_question_that_the_policy_does_not_know_is_1(
 ) -> None:
     assert _run("explain", policy, *options) == 1
     assert "Mend: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--country", "FR"], "the policy has 3 tenants. Mend: name one with --tenant: bank, shop or walk-in"),
+        (["--tenant", "bnak"], "the policy has no tenant bnak. Mend: did you mean bank? name one with --tenant: "),
+        (["--tenant", "bank", "--to", "eu-fro"], "no region eu-fro. Mend: did you mean eu-fra? name one with --to: "),
+        (["--tenant", "bank", "--to", "CA-QU"], "no subdivision CA-QU. Mend: did you mean CA-QC? "),
+        (["--tenant", "bank", "--country", "CA-QU"], "no subdivision CA-QU. Mend: did you mean CA-QC? "),
+        (["--tenant", "bank", "--geoip", "CA-QU"], "no subdivision CA-QU. Mend: did you mean CA-QC? "),
+        (["--tenant", "bank", "--jwt", "CA-QU"], "no subdivision CA-QU. Mend: did you mean CA-QC? "),
+        (["--tenant", "bank", "--header", "VA-AA"], "no subdivision VA-AA. Mend: write VA: it has no subdivisions"),
+    ],
+)
+def test_a_wrong_name_is_told_with_the_nearest_right_one(
+    options: list[str], words: str, policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _run("explain", policy, *options) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--tenant", "--model", "--country", "--geoip", "--jwt", "--header", "--at"])
+def test_an_option_of_which_a_request_has_one_is_not_overwritten_silently(
+    option: str, policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        _run("explain", policy, option, "FR", option, "DE")
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert f"situs policy explain: {option} is given twice" in shown
+    assert "usage: situs policy explain" in shown
+
+
+def test_every_class_that_is_declared_counts(policy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["explain", policy, "--tenant", "bank", "--country", "FR", "--at", "2026-12-01", "--json"]
+    for classes in (("special", "public"), ("public", "special")):
+        assert _run(*common, *(word for name in classes for word in ("--class", name))) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert [each["data_class"] for each in found["classes"]] == ["personal", "public", "special"]
+        # The class rule for special leaves the two of the EEA, whichever is named last.
+        assert [each["region"] for each in found["regions"] if each["permitted"]] == ["eu-ams", "eu-fra"]
+        brazil = next(each for each in found["regions"] if each["region"] == "br-gru")
+        assert [each["words"] for each in brazil["changes"]] == [
+            "if the data were not of the class special, and the request did not declare it"
+        ]
+
+
+def test_a_question_about_regions_is_answered_first_and_alone(policy: str, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["explain", policy, "--tenant", "bank", "--at", "2026-12-01"]
+    assert _run(*common, "--country", "FR", "--to", "me-dxb", "--to", "US") == 0
+    shown = capsys.readouterr().out
+    answer = shown[shown.index("THE ANSWER") :]
+    assert answer.index(
+        "me-dxb in the United Arab Emirates: EXCLUDED (no_permit) because gdpr does not"
+    ) < answer.index("4 permitted regions")
+    assert "us-iad in the United States: PERMITTED by transfer because" in answer
+    assert "br-gru in Brazil" not in shown
+    assert _run(*common, "--country", "FR", "--to", "me-dxb", "--json") == 0
+    assert [each["region"] for each in json.loads(capsys.readouterr().out)["regions"]] == ["me-dxb"]
+    assert _run(*common, "--country", "NG", "--to", "me-dxb") == 0
+    assert "me-dxb: not decided, because the request is refused" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -121,8 +186,17 @@ def test_what_if_needs_something_to_suppose_and_tells_it_in_words(
 ) -> None:
     assert _run("what-if", policy) == 1
     assert _run("what-if", policy, "--down", "eu-nowhere", "--now", "2026-12-01") == 1
+    assert "Mend: did you mean" not in capsys.readouterr().err
     assert _run("what-if", policy, "--without-mechanism", "bank") == 1
-    capsys.readouterr()
+    for option, name, guess in (
+        ("--down", "eu-fro", "eu-fra"),
+        ("--suspend-permit", "gdpr.dfp", "gdpr.dpf"),
+        ("--without-mechanism", "bnak.dpf", "bank"),
+        ("--without-mechanism", "bank.dpff", "dpf"),
+    ):
+        capsys.readouterr()
+        assert _run("what-if", policy, option, name, "--now", "2026-12-01") == 1
+        assert f"Mend: did you mean {guess}? " in capsys.readouterr().err
     assert _run("what-if", policy, "--down", "eu-fra", "--down", "eu-ams", "--now", "2026-12-01") == 0
     shown = capsys.readouterr().out
     assert "If eu-ams and eu-fra cannot serve:" in shown

@@ -10,14 +10,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from policy.random_laws import Written
 from policy.strategies import as_yaml, policies, random_moment
+from review.world import POLICY, changed
 
 from extproc.core.ids import Jurisdiction, ModelId, TenantId
 from extproc.core.jurisdiction import Undecided, jurisdictions_of
-from extproc.core.reasons import Exclusion
+from extproc.core.reasons import Exclusion, Refusal
 from extproc.policy import CompiledPolicy, compile_policy, parse_policy
 from extproc.policy.document import CaseInput
 from extproc.policy.starter.compose import compose
-from extproc.review.explain import Explanation, RegionNote, explain, format_explanation
+from extproc.review.explain import ChangeKind, Explanation, RegionNote, explain, format_explanation
 from extproc.review.explain.candidates import losses, remedies
 from extproc.review.explain.sources import signals_of
 from extproc.review.explain.world import permitted_of, regimes_in_question, world_of
@@ -170,3 +171,102 @@ def test_before_the_policy_is_in_force_the_day_is_named_on_which_it_will_be() ->
     assert found.governing == ()
     (change,) = found.remedies
     assert change.on == compiled.document.identity.as_of
+
+
+def _told(text: str, tenant: str, **signals: str) -> Explanation:
+    policy = compile_policy(parse_policy(text))
+    given = {name: Jurisdiction(place) for name, place in signals.items()}
+    asked = CaseInput(tenant=TenantId(tenant), model=min(policy.tables.models), **given)  # type: ignore[arg-type]
+    return explain(policy, asked, datetime(2026, 12, 1, tzinfo=UTC).timestamp())
+
+
+_QUEBEC = (
+    "  - id: uae\n",
+    """  - id: canada
+    when: {subject_in: CA, class_not: [public]}
+    permits: [{id: anywhere, to: anywhere, basis: unrestricted, cite: x}]
+  - id: quebec
+    when: {subject_in: CA-QC, class_not: [public]}
+    permits: []
+  - id: uae
+""",
+)
+
+
+def test_a_law_of_a_part_of_the_country_is_told_where_the_part_is_not_known() -> None:
+    text = changed(_QUEBEC)
+    words = "The province is not known: quebec governs Quebec alone and was not considered."
+    assert _told(text, "bank", geoip="CA").unconsidered == (words,)
+    assert words in format_explanation(_told(text, "bank", geoip="CA"))
+    assert _told(text, "bank", geoip="CA-QC").unconsidered == ()
+    assert _told(text, "bank", geoip="CA-ON").unconsidered == ()
+    # Where a claim says Quebec, its law is considered, whatever the address leaves open.
+    assert _told(text, "bank", geoip="CA", jwt="CA-QC").unconsidered == ()
+
+
+def test_a_place_for_which_no_regime_speaks_is_told_although_another_regime_governs() -> None:
+    text = changed(
+        ("when: {subject_in: EEA, class_not", "when: {any: [{subject_in: EEA}, {exporter_in: EEA}], class_not")
+    )
+    text = text.replace("  bank: {match", "  bank: {exporter: DE, match")
+    words = ("No regime of this policy speaks for Nigeria; its law is not considered.",)
+    assert _told(text, "bank", geoip="NG").refusal is None
+    assert _told(text, "bank", geoip="NG").unconsidered == words
+    assert _told(text, "bank", geoip="FR").unconsidered == ()
+    assert _told(text, "walk-in", geoip="NG").unconsidered == words
+
+
+def test_a_regime_that_names_the_place_but_not_the_class_is_told_apart() -> None:
+    text = changed(("when: {subject_in: AE, class_not: [public]}", "when: {subject_in: AE, class_in: [special]}"))
+    found = _told(text, "walk-in", geoip="AE")
+    (words,) = found.unconsidered
+    assert words == (
+        "No regime that speaks for the United Arab Emirates governs this request (uae asks for other data or another "
+        "tenant); its law is not considered."
+    )
+
+
+def test_what_is_missing_is_a_regime_and_never_another_tenant_or_place() -> None:
+    text = changed(("when: {subject_in: AE, class_not: [public]}", "when: {subject_in: NG, tenant_has: [big]}"))
+    found = _told(text, "bank", geoip="NG")
+    assert found.refusal is Refusal.UNGOVERNED_JURISDICTION
+    assert [(each.kinds, each.words) for each in found.remedies] == [
+        ((ChangeKind.REGIME,), "a regime for Nigeria is missing from the policy")
+    ]
+    unknown = _told(POLICY, "bank")
+    assert unknown.refusal is Refusal.UNKNOWN_JURISDICTION
+    assert [each.words for each in unknown.remedies] == [
+        "if the token bore a verified claim of residency: what it claims decides then",
+        "if it were known where the address is: that place decides then",
+    ]
+
+
+def test_a_refusal_names_what_each_regime_permits_and_what_they_share() -> None:
+    header = ("  jwt: {claim", "  header: {name: x-jurisdiction, tier: 3}\n  jwt: {claim")
+    found = _told(changed(header), "bank", geoip="FR", header="AE")
+    assert found.refusal is Refusal.NO_PERMITTED_REGION
+    assert found.answer.endswith(
+        "gdpr permits only br-gru, eu-ams, eu-fra and us-iad; uae only me-dxb; they share none."
+    )
+    text = changed(
+        ("allow: [eu-*]", "allow: [br-*]"),
+        ("id: near, to: NEAR", "id: near, enabled_by: tenant.mechanisms.scc, to: NEAR"),
+    )
+    alone = _told(text, "shop", geoip="FR")
+    assert alone.answer.endswith(
+        "gdpr permits only eu-ams and eu-fra; eu-ams and eu-fra, which every regime permits, are excluded: "
+        "the tenant's own list does not hold the region: it holds br-*."
+    )
+
+
+def test_regions_abroad_that_nothing_restricts_are_counted() -> None:
+    assert (
+        "5 of them are abroad, which the regimes do not restrict." in _told(changed(_QUEBEC), "bank", geoip="CA").answer
+    )
+    assert "abroad" not in _told(POLICY, "bank", geoip="FR").answer
+
+
+def test_a_rule_for_a_class_is_told_with_what_it_rests_on() -> None:
+    text = changed(("{only: [eea]}", "{only: [eea], cite: Art. 9}"), ("class: personal, mech", "class: special, mech"))
+    found = _told(text, "bank", geoip="FR")
+    assert "the regime's rule for the class special leaves it out (Art. 9)" in format_explanation(found, 200)

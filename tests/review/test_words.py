@@ -24,10 +24,13 @@ from extproc.review.words import (
     exclusion_in_words,
     format_moment,
     joined,
+    mend_of_subdivision,
     name_of,
     place_in_words,
     profile_in_words,
     refusal_in_words,
+    some_of,
+    unknown_name,
 )
 
 _DAY: Final = date(2026, 12, 1)
@@ -152,3 +155,28 @@ def test_moments_are_days_where_they_begin_one() -> None:
 
 def test_lists_are_joined_as_in_a_sentence() -> None:
     assert [joined([]), joined("a"), joined("ab"), joined("abc", last="or")] == ["none", "a", "a and b", "a, b or c"]
+
+
+@pytest.mark.parametrize(
+    ("code", "mend"),
+    [
+        ("CA-QC", None),
+        ("CA", None),
+        ("CA-QU", "did you mean CA-QC? write one of CA-AB, "),
+        ("VA-AA", "write VA: it has no subdivisions"),
+    ],
+)
+def test_a_subdivision_that_does_not_exist_has_a_mend(code: str, mend: str | None) -> None:
+    found = mend_of_subdivision(code)
+    assert found is None if mend is None else str(found).startswith(mend)
+
+
+def test_a_long_list_of_names_is_counted_and_a_near_one_is_guessed() -> None:
+    known = [f"tenant-{letter}" for letter in "abcdefghijklm"]
+    assert some_of(known, 13).endswith("tenant-l and tenant-m")
+    assert some_of(known, 12, last="or").endswith("tenant-l or 1 other")
+    assert (
+        unknown_name("tenant", "zzz", ["bank", "shop"]) == "the policy has no tenant zzz. Mend: name one: bank or shop"
+    )
+    words = "the policy has no tenant bnak. Mend: did you mean bank? name one with --tenant: bank or shop"
+    assert unknown_name("tenant", "bnak", ["shop", "bank"], "--tenant") == words

@@ -85,7 +85,7 @@ def test_a_policy_that_keeps_data_at_home_says_what_it_left_out() -> None:
 
 def test_a_regulated_preset_marks_its_own_rule_as_its_own() -> None:
     text = compose("hybrid", "finance")
-    assert "# Not the law, but this preset: financial data rests on no transfer." in text
+    assert 'cite: "this preset\'s own rule, not the law: it rests on no transfer"' in text
 
 
 def test_comments_of_the_law_reach_the_operator() -> None:

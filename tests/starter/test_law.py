@@ -45,7 +45,8 @@ def test_every_law_that_is_promised_is_there_and_in_an_area() -> None:
 @every_permit
 def test_a_permit_can_be_looked_up_and_says_how_sure_it_is(regime: RegimeText, permit: PermitText) -> None:
     assert permit.data["cite"], regime.id
-    assert permit.data["as_of"] <= min(LAST_KNOWN, datetime.now(UTC).date()), "nobody can have checked it then"
+    checked = date.fromisoformat(permit.data["as_of"])
+    assert checked <= min(LAST_KNOWN, datetime.now(UTC).date()), "nobody can have checked it then"
     assert permit.data["confidence"] in set(Confidence)
 
 
@@ -94,7 +95,10 @@ def test_the_words_are_ours(regime: RegimeText) -> None:
 
 def test_the_pieces_make_the_file_again() -> None:
     for regime in REGIMES:
-        rules = "".join(f"    {name}: {{only: [{', '.join(only)}]}}\n" for name, only in regime.rules.items())
+        rules = "".join(
+            f"    {name}: {{only: [{', '.join(only)}], cite: {regime.rule_cites[name]}}}\n"
+            for name, only in regime.rules.items()
+        )
         tail = f"{regime.rules_comment}  class:\n{rules}" if regime.rules else ""
         text = regime.about + regime.head + "".join(permit.text for permit in regime.permits)
         assert read_yaml(text + regime.obligations + tail) == [regime.data]

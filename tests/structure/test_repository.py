@@ -50,3 +50,12 @@ def test_links_in_documents_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
             if "://" not in target and not target.startswith("mailto:"):
                 assert (path.parent / target).exists(), f"{path}: {target}"
+
+
+def test_make_test_runs_every_folder_of_tests() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    named = re.findall(r"^(?:COMPUTING|SERVING) +:= \$\(addprefix tests/,(.*)\)$", makefile, re.MULTILINE)
+    there = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} | {
+        path.parents[1].name for path in (ROOT / "tests").glob("*/*/test_*.py")
+    }
+    assert {name for names in named for name in names.split()} == there

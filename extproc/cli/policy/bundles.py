@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from extproc.bundle.accept import Accepted
+    from extproc.notes.note import VerifierKey
 
 _SIGN_EPILOG = dedent(
     """\
     The policy is checked first: one that cannot be used is not signed. The bundle is the policy exactly as written, an
     empty line, and a line for each signature. Give the bundle itself to the next person, who signs it the same way;
-    the signatures before stay. A key's name has three parts, ORG/policy/SIGNER.
+    the signatures before stay. A key's name has three parts, ORG/policy/SIGNER; it must be the one in KEY.vkey where
+    that lies beside the key, and one key signs a bundle under one name. A bundle that holds another text, such as the
+    version before, is replaced with --force only.
 
     example, two people:
       situs policy sign policy.yaml --key counsel.key --name acme/policy/a-counsel
@@ -62,6 +65,7 @@ def register(subcommands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     sign.add_argument(
         "--output", type=Path, metavar="FILE", help="the bundle (default: FILE.bundle, or the bundle that was given)"
     )
+    sign.add_argument("--force", action="store_true", help="replace a bundle of another text, and its signatures")
     sign.set_defaults(run=_sign)
     keygen = _add(subcommands, "keygen", "make a key that may sign policies", _KEYGEN_EPILOG)
     keygen.add_argument("--output", type=Path, required=True, metavar="KEY", help="where the private key is written")
@@ -94,7 +98,7 @@ def _add(
 
 def _sign(args: argparse.Namespace) -> int:
     from extproc.bundle.accept import accept
-    from extproc.bundle.bundle import looks_signed, read_bundle, sign_bundle
+    from extproc.bundle.bundle import join_bundles, looks_signed, read_bundle, sign_bundle
     from extproc.bundle.errors import BundleError, TrustError
     from extproc.bundle.trust import check_name
     from extproc.notes.errors import NoteError
@@ -108,14 +112,18 @@ def _sign(args: argparse.Namespace) -> int:
         return refuse(f"--name: {error}", USAGE)
     try:
         data = _read(args.policy)
-        also: bytes | None = data
         if looks_signed(data):
             policy, output = read_bundle(data, file=file).text.encode(), args.output or args.policy
+            given = [data]
         else:
             policy, output = data, args.output or args.policy.with_name(f"{args.policy.name}.bundle")
-            also = _before(output, policy)
+            given = []
         accepted = accept(policy, file=file, trust=None)
-        bundle = sign_bundle(policy, load_key(args.key), args.name, also=also, file=file)
+        key = load_key(args.key)
+        _check_owner(args.key, key.verifier(args.name))
+        given += _before(output, policy, force=args.force)
+        also = join_bundles(given, file=file) if given else None
+        bundle = sign_bundle(policy, key, args.name, also=also, file=file)
         _replace(output, bundle)
         signers = [signature.name for signature in read_bundle(bundle).signatures]
     except (BundleError, DocumentError, NoteError) as error:
@@ -155,6 +163,8 @@ def _verify(args: argparse.Namespace) -> int:
     from extproc.bundle.trust import load_trust
     from extproc.strict_yaml import DocumentError
 
+    if args.needed < 1:
+        return refuse(f"--needed {args.needed}: no signature would be checked. Mend: ask for 1 or more", USAGE)
     try:
         trust = load_trust(args.keys, needed=args.needed)
         accepted = accept(_read(args.bundle), file=str(args.bundle), trust=trust)
@@ -170,21 +180,45 @@ def _read(path: Path) -> bytes:
     return FileSource(path).read_whole()
 
 
-def _before(output: Path, policy: bytes) -> bytes | None:
-    """Give the bundle at `output` where it is of this very policy, so that its signatures are not lost.
+def _check_owner(path: Path, public: "VerifierKey") -> None:
+    """Refuse a name that the `.vkey` beside the key at `path`, if there is one, does not list. Raises BundleError."""
+    from extproc.bundle.errors import TrustError
+    from extproc.bundle.trust import load_trust
 
-    A bundle of another policy is replaced: it is the one of the version before. Raises BundleError for a file there
-    that is no bundle.
+    beside = path.with_name(f"{path.name}.vkey")
+    if not beside.exists():
+        return
+    listed = load_trust([beside]).keys
+    names = [each.name for each in listed if each.public == public.public]
+    if not names:
+        raise TrustError(f"{beside}: lists another key than {path}. Mend: put each key beside its own .vkey")
+    if public.name not in names:
+        mend = f"--name {names[0]}, or your own --key"
+        raise TrustError(f"{beside}: the key is of {names[0]}, not of {public.name}. Mend: {mend}")
+
+
+def _before(output: Path, policy: bytes, *, force: bool) -> list[bytes]:
+    """Give the bundle at `output`, if there is one of this very text, so that its signatures are not lost.
+
+    Raises BundleError for a file there that is no bundle, and for a bundle of another text unless `force` gives it up.
     """
     from extproc.bundle.bundle import looks_signed, read_bundle
     from extproc.bundle.errors import BundleError
 
     if not output.exists():
-        return None
+        return []
     data = _read(output)
     if not looks_signed(data):
         raise BundleError(f"{output}: exists, and is no bundle. Mend: name another --output")
-    return data if read_bundle(data, file=str(output)).text.encode() == policy else None
+    before = read_bundle(data, file=str(output))
+    if before.text.encode() == policy:
+        return [data]
+    if force:
+        return []
+    signers = ", ".join(dict.fromkeys(signature.name for signature in before.signatures))
+    raise BundleError(
+        f"{output}: the bundle holds another text, signed by {signers}. Mend: --force, or another --output"
+    )
 
 
 def _replace(path: Path, data: bytes) -> None:

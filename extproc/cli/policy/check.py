@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 _EPILOG = dedent(
     """\
     Every fault is listed with file, line, column and the mend. The revision is the digest of the policy's canonical
-    form: comments and layout do not change it, meaning does. It stands in every decision record.
+    form: comments and layout do not change it, meaning does. It stands in every decision record. Of a bundle the policy
+    alone is checked; who signed it is for situs policy verify.
 
     example:
       situs policy check policy.yaml
@@ -36,7 +37,7 @@ def register(subcommands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    check.add_argument("policy", type=Path, metavar="FILE", help="the policy, YAML")
+    check.add_argument("policy", type=Path, metavar="FILE", help="the policy, YAML, or a bundle of it")
     check.add_argument("--json", action="store_true", help="print the summary as JSON")
     check.set_defaults(run=_check)
 

@@ -46,7 +46,7 @@ def register(subcommands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from extproc.policy.load import load_policy
+    from extproc.policy.load import load_policy, without_signatures
     from extproc.review.coverage import Lines, coverage_of
     from extproc.strict_yaml import DocumentError
 
@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace) -> int:
         return refuse(f"--min {args.min:g} is no percentage. Mend: give a number from 0 to 100", USAGE)
     try:
         compiled = load_policy(args.policy)
-        lines = Lines(args.policy.read_bytes(), str(args.policy))
+        lines = Lines(without_signatures(args.policy.read_bytes()), str(args.policy))
     except (DocumentError, OSError) as error:
         return refuse(error)
     coverage = coverage_of(compiled)

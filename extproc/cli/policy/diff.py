@@ -20,14 +20,16 @@ _EPILOG = dedent(
     where by itself it may let requests go where they might not.
 
     --fail-on widening fails where data may go to more regions, where a request is served that was refused (a new
-    tenant, model or class is one), or where a part of the text may widen. --fail-on any fails on any difference.
+    tenant, model or class is one), where a part of the text may widen, or where policies that differ share no tenant or
+    no model, so that nothing can be compared. --fail-on any fails on any difference.
 
     examples:
       situs policy diff live.yaml candidate.yaml
       situs policy diff live.yaml candidate.yaml --at 2027-01-01
       situs policy diff live.yaml candidate.yaml --fail-on widening    in a pipeline, before a release
 
-    exit codes: 0 compared, 1 wrong usage, 6 what --fail-on names was found, 78 a policy cannot be used
+    exit codes: 0 compared, 1 wrong usage, or a policy is not in force at --at, 6 what --fail-on names was
+    found, 78 a policy cannot be used
     """
 )
 
@@ -53,7 +55,7 @@ def _run(args: argparse.Namespace) -> int:
     from extproc.cli.policy.pages import print_json, say
     from extproc.cli.policy.times import parse_at
     from extproc.policy.load import load_policy
-    from extproc.review.difference import compare, difference_in_words
+    from extproc.review.difference import NotInForceError, compare, difference_in_words
     from extproc.strict_yaml import DocumentError, UnfitError
 
     loaded = []
@@ -65,9 +67,9 @@ def _run(args: argparse.Namespace) -> int:
     a, b = loaded
     try:
         at_s = None if args.at is None else parse_at(args.at, b)
-    except UnfitError as error:
+        difference = compare(a, b, at_s=at_s)
+    except (UnfitError, NotInForceError) as error:
         return refuse(error, USAGE)
-    difference = compare(a, b, at_s=at_s)
     if args.json:
         print_json(_plain(difference))
     else:
@@ -94,6 +96,8 @@ def _plain(difference: "Difference") -> dict[str, object]:
         "widens": difference.widens,
         "moments": plain(difference.moments),
         "asked": difference.asked,
+        "alone_before": difference.alone_before,
+        "alone_after": difference.alone_after,
         "changed": difference.changed,
         "counts": {effect.value: difference.count(effect) for effect in Effect},
         "added": plain(difference.added),

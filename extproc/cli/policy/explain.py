@@ -10,9 +10,9 @@ from extproc.cli.policy.pages import page_width, print_json
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from extproc.core.ids import Jurisdiction
+    from extproc.core.ids import DataClass, Jurisdiction, RegionId
     from extproc.policy.compile import CompiledPolicy
     from extproc.policy.document import CaseInput
 
@@ -24,12 +24,28 @@ _EPILOG = dedent(
 
     examples:
       situs policy explain policy.yaml --tenant acme-bank --country FR --class special
+      situs policy explain policy.yaml --tenant acme-bank --country FR --to me-dxb --to US
       situs policy explain policy.yaml --tenant walk-in --model digits --geoip unknown --at 2027-07-01
       situs policy explain policy.yaml --tenant acme-bank --country FR --jwt DE --json | jq '.regions[].changes'
 
     exit codes: 0 explained, whatever the answer is, 1 wrong usage, 78 the policy cannot be used
     """
 )
+
+
+class _Once(argparse.Action):
+    """An option that takes one value and is refused when it is given again: the last must not win unseen."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice, and a request has one; give it once")
+        setattr(namespace, self.dest, values)
 
 
 class _QuestionError(ValueError):
@@ -46,16 +62,36 @@ def register(subcommands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("policy", type=Path, metavar="FILE", help="the policy, YAML")
-    parser.add_argument("--tenant", metavar="T", help="on whose behalf (default: the only tenant)")
-    parser.add_argument("--model", metavar="M", help="the model (default: the only model)")
+    parser.add_argument("--tenant", action=_Once, metavar="T", help="on whose behalf (default: the only tenant)")
+    parser.add_argument("--model", action=_Once, metavar="M", help="the model (default: the only model)")
     place = parser.add_mutually_exclusive_group()
-    place.add_argument("--country", metavar="CODE", help="where the client's address is: FR, or CA-QC")
-    place.add_argument("--geoip", metavar="CODE", help="the same, or unknown for an address that is not known")
-    parser.add_argument("--jwt", metavar="CODE", help="the residency that a verified token claims")
-    parser.add_argument("--header", metavar="CODE", help="the jurisdiction that the client declares")
-    parser.add_argument("--class", dest="data_class", metavar="C", help="a data class declared beside the tenant's own")
-    parser.add_argument("--at", metavar="MOMENT", help="a day, or a moment with its offset (default: now, but not "
-                        "before the policy is in force)")  # fmt: skip
+    place.add_argument("--country", action=_Once, metavar="CODE", help="where the client's address is: FR, or CA-QC")
+    place.add_argument(
+        "--geoip", action=_Once, metavar="CODE", help="the same, or unknown for an address that is not known"
+    )
+    parser.add_argument("--jwt", action=_Once, metavar="CODE", help="the residency that a verified token claims")
+    parser.add_argument("--header", action=_Once, metavar="CODE", help="the jurisdiction that the client declares")
+    parser.add_argument(
+        "--class",
+        dest="classes",
+        action="append",
+        default=[],
+        metavar="C",
+        help="a data class declared beside the tenant's own; may be given again, and all count",
+    )
+    parser.add_argument(
+        "--to",
+        action="append",
+        default=[],
+        metavar="REGION_OR_COUNTRY",
+        help="tell of this region, or of those in this country, alone; may be given again",
+    )
+    parser.add_argument(
+        "--at",
+        action=_Once,
+        metavar="MOMENT",
+        help="a day, or a moment with its offset (default: now, but not before the policy is in force)",
+    )
     parser.add_argument("--json", action="store_true", help="print all of it as JSON")
     parser.set_defaults(run=_run)
 
@@ -72,10 +108,14 @@ def _run(args: argparse.Namespace) -> int:
         return refuse(error)
     try:
         given = _given(args, compiled)
+        beside = _declared(args.classes, compiled)
+        asked_about = _asked_about(args.to, compiled)
         now_s = parse_at(args.at, compiled)
     except (UnfitError, _QuestionError) as error:
         return refuse(error, USAGE)
-    explanation = explain(compiled, given, now_s)
+    explanation = explain(compiled, given, now_s, beside)
+    if asked_about:
+        explanation = explanation.about(asked_about)
     if args.json:
         print_json(explanation)
     else:
@@ -84,17 +124,14 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _given(args: argparse.Namespace, compiled: "CompiledPolicy") -> "CaseInput":
-    from extproc.core.ids import DataClass, ModelId, TenantId
+    from extproc.core.ids import ModelId, TenantId
     from extproc.policy.document import CaseInput
 
     tables = compiled.tables
-    if args.data_class is not None:
-        _known(args.data_class, tables.classes, "--class")
     located = args.country or args.geoip
     return CaseInput(
-        tenant=TenantId(_one(args.tenant, tables.tenants, "--tenant")),
-        model=ModelId(_one(args.model, tables.models, "--model")),
-        data_class=None if args.data_class is None else DataClass(args.data_class),
+        tenant=TenantId(_one(args.tenant, tables.tenants, "tenant")),
+        model=ModelId(_one(args.model, tables.models, "model")),
         geoip=None if located == "unknown" else _place(located),
         geoip_unknown=located == "unknown",
         jwt=_place(args.jwt),
@@ -102,21 +139,62 @@ def _given(args: argparse.Namespace, compiled: "CompiledPolicy") -> "CaseInput":
     )
 
 
+def _declared(written: "Sequence[str]", compiled: "CompiledPolicy") -> "tuple[DataClass, ...]":
+    from extproc.core.ids import DataClass
+
+    return tuple(DataClass(_known(name, compiled.tables.classes, "class")) for name in dict.fromkeys(written))
+
+
+def _asked_about(written: "Sequence[str]", compiled: "CompiledPolicy") -> "tuple[RegionId, ...]":
+    """Give the regions that are named, or that stand in a place that is."""
+    from extproc.core.iso3166 import COUNTRIES
+    from extproc.policy.compile.epochs import is_subdivision
+    from extproc.review.words import one_of, place_in_words, unknown_name
+
+    regions = compiled.document.regions
+    found: dict[RegionId, None] = {}
+    for name in written:
+        by_id = [region for region in regions if region == name]
+        here = by_id or [id_ for id_, entry in regions.items() if name in (entry.country, entry.subdivision)]
+        if not here:
+            if name in COUNTRIES or (is_subdivision(name) and name[:2] in COUNTRIES and name.isupper()):
+                _place(name)
+                standing = one_of({entry.country for entry in regions.values()})
+                message = f"no region of the policy stands in {place_in_words(name)}"
+                raise _QuestionError(f"{message}. Mend: name a region, or a country in which one stands: {standing}")
+            raise _QuestionError(unknown_name("region", name, regions, "--to"))
+        found.update(dict.fromkeys(here))
+    return tuple(found)
+
+
 def _place(written: str | None) -> "Jurisdiction | None":
     from extproc.policy.parse.scalars import parse_jurisdiction
+    from extproc.review.words import mend_of_subdivision
 
-    return None if written is None else parse_jurisdiction(written)
+    if written is None:
+        return None
+    place = parse_jurisdiction(written)
+    mend = mend_of_subdivision(place)
+    if mend is not None:
+        raise _QuestionError(f"there is no subdivision {place}. Mend: {mend}")
+    return place
 
 
-def _one(written: str | None, known: "Collection[str]", option: str) -> str:
+def _one(written: str | None, known: "Collection[str]", thing: str) -> str:
+    from extproc.review.words import counted, one_of
+
     if written is not None:
-        return _known(written, known, option)
+        return _known(written, known, thing)
     if len(known) != 1:
-        raise _QuestionError(f"the policy has {len(known)}. Mend: give {option}, one of {', '.join(sorted(known))}")
+        raise _QuestionError(
+            f"the policy has {counted(len(known), thing)}. Mend: name one with --{thing}: {one_of(known)}"
+        )
     return next(iter(known))
 
 
-def _known(written: str, known: "Collection[str]", option: str) -> str:
+def _known(written: str, known: "Collection[str]", thing: str) -> str:
+    from extproc.review.words import unknown_name
+
     if written not in known:
-        raise _QuestionError(f"the policy has no {written}. Mend: give {option}, one of {', '.join(sorted(known))}")
+        raise _QuestionError(unknown_name(thing, written, known, f"--{thing}"))
     return written

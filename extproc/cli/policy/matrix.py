@@ -19,12 +19,14 @@ _EPILOG = dedent(
     Rows are the places from which a tenant expects requests (`expects:`; those that any tenant expects, or all places,
     where it states none). Columns are the regions. Places that are answered alike share a row in text and, without
     --all, in HTML; a CSV file has a line for each tenant, class, model, place and region, with rule and citation.
+    'permitted_abroad' there, and U in the others, is a region in another country to which no regime restricts it.
+    The table is what the policy says, not legal advice; regimes that their author has not verified are marked.
     The HTML page is one file that needs no network and no script.
 
     examples:
       situs policy matrix policy.yaml
       situs policy matrix policy.yaml --tenant acme-bank --class special --at 2027-01-01
-      situs policy matrix policy.yaml --every-class --format html --output matrix.html
+      situs policy matrix policy.yaml --every-class --output matrix.html
       situs policy matrix policy.yaml --all --format csv | grep transfer
 
     exit codes: 0 written, 1 wrong usage, 78 the policy cannot be used or the file cannot be written
@@ -59,7 +61,9 @@ def register(subcommands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--all", action="store_true", help="every country, and every subdivision that the policy singles out"
     )
-    parser.add_argument("--format", choices=("text", "csv", "html"), default="text", help="default: text")
+    parser.add_argument(
+        "--format", choices=("text", "csv", "html"), help="default: what --output ends in (.csv, .html), else text"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE", help="write there (default: print)")
     parser.add_argument("--json", action="store_true", help="print the matrix as JSON, instead of a format")
     parser.set_defaults(run=_run)
@@ -74,6 +78,9 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.classes and args.every_class:
         return refuse("--class and --every-class exclude each other. Mend: give one of them", USAGE)
+    if args.json and args.format is not None:
+        return refuse("--json and --format exclude each other. Mend: give one of them", USAGE)
+    form = args.format or _format_of(args.output)
     try:
         compiled = load_policy(args.policy)
     except DocumentError as error:
@@ -83,16 +90,22 @@ def _run(args: argparse.Namespace) -> int:
         models=tuple(map(ModelId, args.model)),
         classes=tuple(sorted(compiled.tables.classes) if args.every_class else map(DataClass, args.classes)),
         everywhere=args.all,
-        grouped=not args.all or (args.format == "text" and not args.json),
+        grouped=not args.all or (form == "text" and not args.json),
     )
     try:
         matrix = matrix_of(compiled, parse_at(args.at, compiled), wanted)
     except (MatrixError, UnfitError) as error:
         return refuse(error, USAGE)
-    return _write(_lines(args, matrix), args.output)
+    return _write(_lines(args, form, matrix), args.output)
 
 
-def _lines(args: argparse.Namespace, matrix: "Matrix") -> Iterable[str]:
+def _format_of(output: Path | None) -> str:
+    """Tell the format by what the file's name ends in."""
+    endings = {".csv": "csv", ".html": "html", ".htm": "html"}
+    return "text" if output is None else endings.get(output.suffix.lower(), "text")
+
+
+def _lines(args: argparse.Namespace, form: str, matrix: "Matrix") -> Iterable[str]:
     import json
 
     from extproc.cli.policy.pages import page_width, plain
@@ -100,9 +113,9 @@ def _lines(args: argparse.Namespace, matrix: "Matrix") -> Iterable[str]:
 
     if args.json:
         return [json.dumps(plain(matrix), ensure_ascii=False) + "\n"]
-    if args.format == "csv":
+    if form == "csv":
         return format_csv(matrix)
-    if args.format == "html":
+    if form == "html":
         return format_page(matrix)
     width = page_width() if args.output is None and sys.stdout.isatty() else 100
     return (line + "\n" for line in format_text(matrix, width))

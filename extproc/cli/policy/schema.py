@@ -5,7 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-from extproc.cli.exits import OK, USAGE, refuse
+from extproc.cli.exits import OK, refuse
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -21,7 +21,7 @@ _EPILOG = dedent(
     example:
       situs policy schema --output situs-policy.schema.json
 
-    exit codes: 0 written, 1 wrong usage or a file that cannot be written
+    exit codes: 0 written, 1 wrong usage, 78 the file cannot be written
     """
 )
 
@@ -49,5 +49,6 @@ def _run(args: argparse.Namespace) -> int:
     try:
         args.output.write_text(schema, encoding="utf-8")
     except OSError as error:
-        return refuse(f"{args.output} cannot be written ({error.strerror}). Mend: check the path", USAGE)
+        return refuse(f"{args.output} cannot be written ({error.strerror}). Mend: check the path")
+    print(f"wrote {args.output}")
     return OK

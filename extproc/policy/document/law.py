@@ -170,6 +170,10 @@ class ClassRule:
     only: tuple[PermitId, ...]
     """The only permits that count for the class, sorted. An empty list leaves none: nowhere."""
 
+    cite: str = ""
+    """Where the rule comes from: a text of law, or the policy's own caution, which a reader must not take for law.
+    Default: nothing is said."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Regime:

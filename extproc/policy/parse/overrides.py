@@ -15,6 +15,7 @@ from extproc.strict_yaml import Field, Reader, Table, UnfitError, Value, choice,
 # Each order becomes one entry of the log, which holds 65,535 bytes.
 LONGEST_REASON: Final = 1000
 LONGEST_NAME: Final = 200
+LONGEST_TARGET: Final = 260
 MOST_APPROVERS: Final = 16
 
 
@@ -26,7 +27,7 @@ def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
         id_ = table.required("id", parsed(unique(seen, "override")))
         effect = table.required("effect", choice(Effect))
         named = [
-            (kind, table.optional(kind.value, parsed(_name(kind, vocabulary)), default=None)) for kind in TargetKind
+            (kind, table.optional(kind.value, parsed(_named(kind, vocabulary)), default=None)) for kind in TargetKind
         ]
         reason = table.required("reason", parsed(bounded("a reason", LONGEST_REASON)))
         from_at = table.required("from", parsed(parse_start))
@@ -49,6 +50,11 @@ def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
         )
 
     return list_of(table_of(read))
+
+
+def _named(kind: TargetKind, vocabulary: Vocabulary) -> Callable[[str], str]:
+    known, fits = _name(kind, vocabulary), bounded("a name", LONGEST_TARGET)
+    return lambda written: known(fits(written))
 
 
 def _name(kind: TargetKind, vocabulary: Vocabulary) -> Callable[[str], str]:

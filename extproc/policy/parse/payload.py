@@ -84,6 +84,9 @@ def parse_pattern(written: str) -> str:
     options.max_mem = _PATTERN_MEMORY
     try:
         compiled = re2.compile(written, options)
+        re2.compile(
+            f"(?m:{written})", options
+        )  # as it is used: what is open at its end (\\Q) would swallow the bracket
     except re2.error as error:
         reason = error.args[0] if error.args else "it does not parse"
         said = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)

@@ -222,7 +222,8 @@ def _class_rule(ids: set[str]) -> Callable[[DataClass, Value], ClassRule]:
 
     def read(table: Table) -> ClassRule:
         only = table.required("only", list_of(parsed(permit)))
-        return ClassRule(only=tuple(sorted(set(only.value))))
+        cite = table.optional("cite", parsed(bounded("a citation", LONGEST_CITE)), default="")
+        return ClassRule(only=tuple(sorted(set(only.value))), cite=cite.value)
 
     def rule(_: DataClass, value: Value) -> ClassRule:
         return table_of(read)(value)

@@ -51,7 +51,11 @@ def condition() -> Schema:
 
 def regimes() -> Schema:
     """Shape `regimes:`."""
-    rule = table(manual_of(ClassRule), {"only": described(list_of(names.ID), manual_of(ClassRule, "only"))})
+    rule = table(
+        manual_of(ClassRule),
+        {"only": described(list_of(names.ID), manual_of(ClassRule, "only"))},
+        {"cite": described(text(), manual_of(ClassRule, "cite"))},
+    )
 
     def said(field: str, shape: Schema) -> Schema:
         return described(shape, manual_of(Regime, field))

@@ -22,6 +22,7 @@ from extproc.policy.starter.presets import (
 from extproc.policy.starter.selection import Kept, Selection
 
 _WIDTH: Final = 120
+_OWN_RULE: Final = '"this preset\'s own rule, not the law: it rests on no transfer"'
 
 _MEASURED_FROM: Final = "eu-fra"
 """The ingress from which the catalogue's round trips are; from elsewhere they would mislead."""
@@ -134,15 +135,14 @@ def _regime(kept: Kept) -> str:
     if kept.rules:
         written = [name for name in kept.rules if name != kept.own_rule]
         text += regime.rules_comment if written else ""
-        text += "  class:\n" + "".join(_rule(name, kept.rules[name]) for name in written)
+        text += "  class:\n" + "".join(_rule(name, kept.rules[name], regime.rule_cites[name]) for name in written)
         if kept.own_rule:
-            text += f"    # Not the law, but this preset: {kept.own_rule} data rests on no transfer.\n"
-            text += _rule(kept.own_rule, kept.rules[kept.own_rule])
+            text += _rule(kept.own_rule, kept.rules[kept.own_rule], _OWN_RULE)
     return indent(text, "  ")
 
 
-def _rule(name: str, only: tuple[str, ...]) -> str:
-    return f"    {name}: {{only: [{', '.join(only)}]}}\n"
+def _rule(name: str, only: tuple[str, ...], cite: str) -> str:
+    return f"    {name}: {{only: [{', '.join(only)}], cite: {cite}}}\n"
 
 
 def _tenant(name: str, selection: Selection) -> str:

@@ -12,11 +12,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from ruamel.yaml import YAML
+from extproc.strict_yaml.nodes import Kind, Node, Scalar, parse_nodes
+from extproc.strict_yaml.nodes import Mapping as Entries
 
 _PACKAGE: Final = files("extproc.policy.starter")
 _PART: Final = re.compile(r"# == (\S+)")
-_RULE: Final = re.compile(r"    (\w+): \{only: \[([^\]]*)\]\}")
+_RULE: Final = re.compile(r"    (\w+): \{only: \[([^\]]*)\], cite: (.+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,8 @@ class RegimeText:
     """The comments above `class:`."""
     rules: Mapping[str, tuple[str, ...]]
     """By data class: the only permits that count."""
+    rule_cites: Mapping[str, str]
+    """By data class: where the rule comes from, as it is written."""
     data: Mapping[str, Any]
 
 
@@ -87,7 +90,24 @@ def regime_texts() -> Mapping[str, RegimeText]:
 @cache
 def read_yaml(text: str) -> Any:  # noqa: ANN401 - plain YAML, as the standard library would give JSON
     """Read plain YAML 1.2 of this package's own. What comes back is shared, so nobody changes it."""
-    return YAML(typ="safe", pure=True).load(text)
+    node, _ = parse_nodes(text.encode(), "<starter>")
+    return _plain(node)
+
+
+def _plain(node: Node) -> Any:  # noqa: ANN401 - see read_yaml
+    if isinstance(node, Scalar):
+        match node.kind:
+            case Kind.BOOLEAN:
+                return node.text.lower() == "true"
+            case Kind.INTEGER:
+                return int(node.text)
+            case Kind.EMPTY:
+                return None
+            case _:
+                return node.text
+    if isinstance(node, Entries):
+        return {key.text: _plain(value) for key, value in node.entries}
+    return [_plain(item) for item in node.items]
 
 
 def _regimes(text: str) -> Iterator[RegimeText]:
@@ -114,6 +134,7 @@ def _regime(data: Mapping[str, Any], about: list[str], lines: list[str]) -> Regi
     comment = rules
     while comment is not None and lines[comment - 1].startswith("  #"):
         comment -= 1
+    found = [] if rules is None else [_rule(line) for line in lines[rules + 1 :]]
     ends = [at for at in (obligations, comment, len(lines)) if at is not None]
     return RegimeText(
         id=str(data["id"]),
@@ -122,7 +143,8 @@ def _regime(data: Mapping[str, Any], about: list[str], lines: list[str]) -> Regi
         permits=tuple(_permits(data, lines[permits : ends[0]])),
         obligations="" if obligations is None else _join(lines[obligations : ends[1]]),
         rules_comment="" if comment is None else _join(lines[comment:rules]),
-        rules={} if rules is None else dict(_rule(line) for line in lines[rules + 1 :]),
+        rules={name: only for name, only, _ in found},
+        rule_cites={name: cite for name, _, cite in found},
         data=data,
     )
 
@@ -139,11 +161,12 @@ def _permits(data: Mapping[str, Any], lines: list[str]) -> Iterator[PermitText]:
         yield PermitText(id=str(entry["id"]), text=_join(lines[begin:end]), data=entry)
 
 
-def _rule(line: str) -> tuple[str, tuple[str, ...]]:
+def _rule(line: str) -> tuple[str, tuple[str, ...], str]:
     found = _RULE.fullmatch(line)
     if found is None:
         raise ValueError(f"not a class rule on one line: {line}")
-    return found.group(1), tuple(name.strip() for name in found.group(2).split(",") if name.strip())
+    only = tuple(name.strip() for name in found.group(2).split(",") if name.strip())
+    return found.group(1), only, found.group(3)
 
 
 def _join(lines: list[str]) -> str:

@@ -55,7 +55,10 @@ def updated(text: str) -> str:
 def _row(regime: RegimeText) -> tuple[str, ...]:
     home = [_permit(permit) for permit in regime.permits if not permit.is_transfer]
     away = [_permit(permit) for permit in regime.permits if permit.is_transfer]
-    rules = [f"{name}: only {', '.join(_code(id_) for id_ in only)}" for name, only in regime.rules.items()]
+    rules = [
+        f"{name}: only {', '.join(_code(id_) for id_ in only)} ({regime.rule_cites[name].strip(chr(34))})"
+        for name, only in regime.rules.items()
+    ]
     duties = [f"{duty['duty']} ({duty['cite']})" for duty in regime.data.get("obligations", ())]
     cites = dict.fromkeys(str(permit.data["cite"]) for permit in regime.permits)
     days = sorted({str(permit.data["as_of"]) for permit in regime.permits})

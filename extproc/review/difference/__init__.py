@@ -5,7 +5,7 @@ which headers are read. Nothing here decides: the answers are tier 1's own.
 """
 
 from extproc.review.difference.answers import Answer, Ground, Stand
-from extproc.review.difference.comparing import compare
+from extproc.review.difference.comparing import NotInForceError, compare
 from extproc.review.difference.edits import Edit
 from extproc.review.difference.model import Change, Difference, Effect, Inventory, Side, Span
 from extproc.review.difference.telling import Access, Arrival, Basis, Group, What, Who, groups_of
@@ -23,6 +23,7 @@ __all__ = [
     "Ground",
     "Group",
     "Inventory",
+    "NotInForceError",
     "Side",
     "Span",
     "Stand",

@@ -12,18 +12,26 @@ from extproc.review.difference.answers import Answer, Asker, Shared, Timeline
 from extproc.review.difference.edits import edits_of
 from extproc.review.difference.model import Change, Difference, Inventory, Side, Span, effect_of
 from extproc.review.domain import moments_of, places_of
+from extproc.review.words import format_moment
 
 _Places: TypeAlias = tuple[Jurisdiction, ...]
 _Run: TypeAlias = tuple[int, int]
 """The first and the last of moments in a row."""
 
 
+class NotInForceError(ValueError):
+    """A comparison is asked for at a moment at which a policy is not in force; the message has the mend."""
+
+
 def compare(a: CompiledPolicy, b: CompiledPolicy, *, at_s: float | None = None) -> Difference:
     """Compare two policies from the first moment on at which both are in force, or at `at_s` alone (Unix seconds).
 
-    Places that neither can tell apart are asked about once, and so are tenants.
+    Places that neither can tell apart are asked about once, and so are tenants. Raises NotInForceError where one of
+    them is not in force at `at_s`: with refusals alone on a side there is nothing to compare.
     """
     one, other = a.tables, b.tables
+    if at_s is not None:
+        _check_in_force(a, b, at_s)
     moments = _common_moments(a, b) if at_s is None else (at_s,)
     places = tuple(sorted({*places_of(a), *places_of(b)}))
     shared = Shared()
@@ -45,11 +53,34 @@ def compare(a: CompiledPolicy, b: CompiledPolicy, *, at_s: float | None = None) 
         moments=moments,
         at_s=at_s,
         asked=asked,
+        shared_tenants=len(set(one.tenants) & set(other.tenants)),
+        shared_models=len(set(one.models) & set(other.models)),
+        alone_before=_alone(one, other) * len(places) * len(moments),
+        alone_after=_alone(other, one) * len(places) * len(moments),
         changes=tuple(changes),
         added=_missing(names[1], names[0]),
         removed=_missing(names[0], names[1]),
         edits=edits_of(a.document, b.document),
     )
+
+
+def _check_in_force(a: CompiledPolicy, b: CompiledPolicy, at_s: float) -> None:
+    starts_s = max(a.tables.epochs[0].starts_s, b.tables.epochs[0].starts_s)
+    if at_s < starts_s:
+        raise NotInForceError(
+            f"the two policies are not both in force on {format_moment(at_s)}. Mend: name a day from "
+            f"{format_moment(starts_s)} on"
+        )
+
+
+def _alone(those: PolicyTables, these: PolicyTables) -> int:
+    """Count what can be asked of `those` and not of `these`, in one place at one moment."""
+    found = 0
+    for id_, tenant in those.tenants.items():
+        declarable = those.classes - {tenant.data_class}
+        common = len(set(those.models) & set(these.models)) if id_ in these.tenants else 0
+        found += (len(those.models) - common) * (1 + len(declarable)) + common * len(declarable - these.classes)
+    return found
 
 
 def _common_moments(a: CompiledPolicy, b: CompiledPolicy) -> tuple[float, ...]:

@@ -131,8 +131,9 @@ class Difference:
     `moments` are the times that were asked about (Unix seconds): each answer holds until the next one, and the last one
     from then on. With `at_s` it is the only one, and nothing is said of the time after it. Answers are compared for the
     tenants, models and classes that both have, `asked` in number, each tenant and moment counted; `added` and `removed`
-    are the others. A request whose signals name several places has what all of them leave, so what widens no answer
-    here widens none of those.
+    are the others, and `alone_before` and `alone_after` count the answers that only the one or the other policy has, so
+    that nothing could be compared with them. A request whose signals name several places has what all of them leave, so
+    what widens no answer here widens none of those.
     """
 
     before: Side
@@ -140,6 +141,10 @@ class Difference:
     moments: tuple[float, ...]
     at_s: float | None
     asked: int
+    shared_tenants: int
+    shared_models: int
+    alone_before: int
+    alone_after: int
     changes: tuple[Change, ...]
     added: Inventory
     removed: Inventory
@@ -161,5 +166,10 @@ class Difference:
 
     @property
     def widens(self) -> bool:
-        """Tell whether any data may go where it might not before, or a request be served that was refused."""
+        """Tell whether any data may go where it might not before, or a request be served that was refused.
+
+        Where policies that differ have no question in common, nobody can tell, and that counts as if it did.
+        """
+        if not self.asked and self.differs:
+            return True
         return self.added.serves or any(c.widens for c in self.changes) or any(e.may_widen for e in self.edits)

@@ -108,7 +108,7 @@ def _bases(regrounded: tuple[tuple[Stand, Stand], ...]) -> Iterator[Basis]:
 
 
 def _who(changes: Iterable[Change]) -> tuple[Who, ...]:
-    """Join over places, then over tenants, models and classes."""
+    """Join over places, then over classes, so that a tenant's data is told whole, and over models and tenants."""
     places: dict[tuple[tuple[TenantId, ...], ModelId, DataClass | None], set[Jurisdiction]] = {}
     for each in changes:
         places.setdefault((each.tenants, each.model, each.declared), set()).update(each.places)
@@ -116,9 +116,9 @@ def _who(changes: Iterable[Change]) -> tuple[Who, ...]:
         Who(tenants=tenants, models=(model,), declared=(declared,), places=tuple(sorted(found)))
         for (tenants, model, declared), found in places.items()
     ]
-    rows = _join(rows, lambda row: (row.models, row.declared, row.places))
+    rows = _join(rows, lambda row: (row.tenants, row.models, row.places))
     rows = _join(rows, lambda row: (row.tenants, row.declared, row.places))
-    return tuple(_join(rows, lambda row: (row.tenants, row.models, row.places)))
+    return tuple(_join(rows, lambda row: (row.models, row.declared, row.places)))
 
 
 def _join(rows: list[Who], alike: Callable[[Who], object]) -> list[Who]:

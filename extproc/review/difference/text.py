@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from math import inf
 from typing import Final, assert_never
 
+from extproc.core.ids import ModelId, TenantId
 from extproc.policy.compile import CompiledPolicy
 from extproc.review.difference.answers import Ground, Stand
-from extproc.review.difference.edits import Edit, Json
+from extproc.review.difference.edit_words import edits_in_words
 from extproc.review.difference.model import Difference, Effect, Inventory, Side, Span
 from extproc.review.difference.telling import Access, Arrival, Basis, Group, Who, groups_of
 from extproc.review.words import (
@@ -38,20 +39,30 @@ def difference_in_words(difference: Difference, a: CompiledPolicy, b: CompiledPo
     if not difference.differs:
         yield "No difference: not in any answer, nor in what is read of requests, nor in any other part of the text."
         return
+    if difference.before.id == difference.after.id and difference.before.version == difference.after.version:
+        yield f"The texts differ, though both are version {difference.after.version}."
+    yield summary_in_words(difference)
+    yield from _alone(difference)
     yield from _inventories(difference)
     groups = groups_of(difference)
+    yield from edits_in_words(difference, told=bool(groups))
     for effect in Effect:
         these = [group for group in groups if group.what.effect is effect]
         if these:
             yield _TITLES[effect]
             for group in these:
                 yield from words.sentences(group)
-    yield from _edits(difference.edits)
-    yield summary_in_words(difference)
 
 
 def summary_in_words(difference: Difference) -> str:
     """Say it with counts."""
+    if not difference.asked:
+        kinds = [
+            kind
+            for kind, shared in (("tenant", difference.shared_tenants), ("model", difference.shared_models))
+            if not shared
+        ]
+        return f"0 answers could be compared: the policies share no {joined(kinds, last='and no')}."
     asked = counted(difference.asked, "answer")
     if difference.at_s is not None:
         when = f"on {format_moment(difference.at_s)}"
@@ -84,23 +95,30 @@ class _Words:
     def sentences(self, group: Group) -> Iterator[str]:
         """Tell a group in one sentence, or in one with a list of those that it is about."""
         what = _what(group.what.happens) + self._span(group.what.span)
-        if len(group.who) == 1:
-            yield f"  {self._who(group.who[0], group.what.span)} {what}"
+        # Tenants of other classes of their own may be told in the same words, and then it is said once.
+        alike: dict[tuple[str, str, tuple[ModelId, ...]], set[TenantId]] = {}
+        for who in group.who:
+            key = self._data(who), self._place(who, group.what.span), who.models
+            alike.setdefault(key, set()).update(who.tenants)
+        told = [self._who(tenants, *key) for key, tenants in alike.items()]
+        if len(told) == 1:
+            yield f"  {told[0]} {what}"
             return
         yield f"  The following {what}:"
-        for who in group.who:
-            yield f"    - {self._who(who, group.what.span)}"
+        yield from (f"    - {each}" for each in told)
 
-    def _who(self, who: Who, span: Span) -> str:
-        tenants = ""
-        if set(who.tenants) != self._tenants:
-            tenants = f"{'tenant' if len(who.tenants) == 1 else 'tenants'} {joined(who.tenants)}'s "
-        models = ""
-        if set(who.models) != self._models:
-            models = f" for {'model' if len(who.models) == 1 else 'models'} {joined(who.models)}"
-        place = self._place(who, span)
+    def _who(self, tenants: set[TenantId], data: str, place: str, models: tuple[ModelId, ...]) -> str:
         where = place if place.startswith("everywhere") else f"in {place}"
-        return f"{self._data(who)} of {tenants}subjects {where}{models}"
+        whose = after = ""
+        if tenants != self._tenants:
+            names = sorted(tenants)
+            if len(names) == 1:
+                whose = f"tenant {names[0]}'s "
+            else:
+                after = f" for tenants {joined(names)}"
+        if set(models) != self._models:
+            after += f"{', with' if after else ' for'} {'model' if len(models) == 1 else 'models'} {joined(models)}"
+        return f"{data} of {whose}subjects {where}{after}"
 
     def _data(self, who: Who) -> str:
         """Name the data: by the tenant's own class where that is one and the same, else by what is declared."""
@@ -209,34 +227,11 @@ def _inventories(difference: Difference) -> Iterator[str]:
                 yield f"  told apart from their countries: {joined(map(place_in_words, names.places))}"
 
 
-def _edits(edits: tuple[Edit, ...]) -> Iterator[str]:
-    untold = [edit for edit in edits if not edit.shown]
-    if untold:
-        yield "Written differently, where answers do not show it"
-        yield from (f"  {_edit(edit)}" for edit in untold)
-    told = len(edits) - len(untold)
-    if told:
-        yield f"Written differently, and told above by its effect: {counted(told, 'part')} (--json lists each)"
-
-
-def _edit(edit: Edit) -> str:
-    mark = " MAY WIDEN" if edit.may_widen else ""
-    if edit.before is None:
-        return f"{edit.part}: {_written(edit.after)} is new{mark}"
-    if edit.after is None:
-        return f"{edit.part}: {_written(edit.before)} is gone{mark}"
-    return f"{edit.part}: {_written(edit.before)} becomes {_written(edit.after)}{mark}"
-
-
-def _written(value: Json) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case float():
-            return f"{value:g}"
-        case dict():
-            return f"{{{', '.join(f'{name}: {_written(part)}' for name, part in value.items())}}}"
-        case list():
-            return f"[{', '.join(map(_written, value))}]"
-        case _:
-            return str(value)
+def _alone(difference: Difference) -> Iterator[str]:
+    """Say how many answers have no other to be compared with."""
+    before, after = difference.alone_before, difference.alone_after
+    lacks = "lacks the tenant, the model or the class"
+    if before:
+        yield f"{counted(before, 'answer')} of the policy before could not be compared: the one after {lacks}."
+    if after:
+        yield f"{counted(after, 'answer')} of the policy after could not be compared: the one before {lacks}."

@@ -17,7 +17,8 @@ from extproc.policy.document import (
     ServedModel,
 )
 from extproc.review.explain.model import ChangeKind
-from extproc.review.explain.world import World, attributes_asked
+from extproc.review.explain.world import World
+from extproc.review.question import declared_classes
 from extproc.review.what_if.trial import suspending
 from extproc.review.words import format_moment, place_in_words
 
@@ -67,18 +68,18 @@ def losses(world: World, permits: tuple[tuple[str, str], ...]) -> Iterator[Candi
     if world.document.identity.profile is not Profile.LEGAL_FIRST:
         words = "the profile of the policy were legal-first"
         yield Candidate(kind=ChangeKind.PROFILE, words=words, change=_legal_first)
-    declared = world.given.data_class
+    declared = declared_classes(world.given, world.beside)
     for name in world.document.classes:
-        if declared is None and name != world.tenant.data_class:
+        if not declared and name != world.tenant.data_class:
             words = f"the request declared the class {name}"
             yield Candidate(kind=ChangeKind.DATA_CLASS, words=words, change=_declared(name))
 
 
 def _of_request(world: World) -> Iterator[Candidate]:
     given = world.given
-    if given.data_class is not None:
-        words = f"the data were not of the class {given.data_class}, and the request did not declare it"
-        yield Candidate(kind=ChangeKind.DATA_CLASS, words=words, change=_undeclared)
+    for name in declared_classes(given, world.beside):
+        words = f"the data were not of the class {name}, and the request did not declare it"
+        yield Candidate(kind=ChangeKind.DATA_CLASS, words=words, change=_undeclared(name))
     if given.header is not None:
         words = f"the request declared no jurisdiction (it declares {place_in_words(given.header)})"
         yield Candidate(kind=ChangeKind.SIGNAL, words=words, change=_without_header)
@@ -88,11 +89,7 @@ def _of_request(world: World) -> Iterator[Candidate]:
 
 
 def _of_operator(world: World) -> Iterator[Candidate]:
-    """List what the operator of the policy decides."""
-    for name in sorted(attributes_asked(world.document.regimes)):
-        if name not in world.tenant.attributes:
-            words = f"the tenant had the attribute {name}"
-            yield Candidate(kind=ChangeKind.ATTRIBUTE, words=words, change=_attributed(name))
+    """List what the operator of the policy decides. What a tenant is (its attributes) is no choice."""
     if world.tenant.allow is not None:
         words = "the tenant's own list held {region}"
         yield Candidate(kind=ChangeKind.ALLOW, words=words, change=_allowed)
@@ -167,18 +164,16 @@ def _fallen(name: str) -> Callable[[World], World]:
     return lambda world: replace(world, orders=(*world.orders, suspending(TargetKind.PERMIT, name)))
 
 
-def _attributed(name: str) -> Callable[[World], World]:
-    return lambda world: world.with_tenant(
-        replace(world.tenant, attributes=tuple(sorted({*world.tenant.attributes, name})))
-    )
-
-
 def _allowed(world: World) -> World:
     return world.with_tenant(replace(world.tenant, allow=None))
 
 
-def _undeclared(world: World) -> World:
-    return replace(world, given=replace(world.given, data_class=None))
+def _undeclared(name: DataClass) -> Callable[[World], World]:
+    def change(world: World) -> World:
+        left = tuple(each for each in declared_classes(world.given, world.beside) if each != name)
+        return replace(world, given=replace(world.given, data_class=None), beside=left)
+
+    return change
 
 
 def _declared(name: DataClass) -> Callable[[World], World]:

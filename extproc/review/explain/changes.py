@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import Final
 
 from extproc.core.decide import Permitted, Refused
-from extproc.core.ids import DataClass, Jurisdiction, RegionId
+from extproc.core.ids import DataClass, RegionId
 from extproc.core.reasons import Refusal
 from extproc.policy.compile import CompiledPolicy
 from extproc.policy.document import AnonymousMatch, CaseInput
@@ -18,8 +18,8 @@ from extproc.review.expiries.dated import Event, dated_in
 from extproc.review.explain.candidates import Candidate, losses, remedies
 from extproc.review.explain.model import Change, ChangeKind
 from extproc.review.explain.world import World, permitted_of, regimes_in_question, world_of
-from extproc.review.question import ask
-from extproc.review.words import day_of, describe_places, format_moment, joined
+from extproc.review.question import ask, declared_classes
+from extproc.review.words import day_of, format_moment, joined
 
 _PAIRED: Final = 8
 """So many single changes at most are tried in pairs: 28 questions."""
@@ -34,21 +34,22 @@ class Changes:
     remedies: tuple[Change, ...] = ()
 
 
-def changes_of(
+def changes_of(  # noqa: PLR0913, PLR0917 - the question and its answer, each by name
     compiled: CompiledPolicy,
     given: CaseInput,
     now_s: float,
     ruled: Permitted | Refused,
     permits: tuple[tuple[str, str], ...],
+    beside: tuple[DataClass, ...] = (),
 ) -> Changes:
-    """Try all changes. `permits` are the names and risks of those whose fall is to be tried."""
+    """Try all changes. `permits` are the names and risks of those whose fall is to be tried, `beside` more classes."""
     gains: dict[RegionId, list[Change]] = {region: [] for region in compiled.tables.index}
     lost: dict[RegionId, list[Change]] = {region: [] for region in compiled.tables.index}
     before = permitted_of(ruled)
     answers: list[Change] = []
     if compiled.tables.epoch_at(now_s) is not None:
         regimes = regimes_in_question(compiled, given, now_s)
-        world = world_of(compiled, given, now_s, regimes, _classes(compiled, given))
+        world = replace(world_of(compiled, given, now_s, regimes, _classes(compiled, given, beside)), beside=beside)
         candidates = list(remedies(world))
         for candidate, after in ((each, each.change(world).ask()) for each in candidates):
             _note(gains, after - before, (candidate,))
@@ -58,12 +59,12 @@ def changes_of(
         if short and ruled.verdict is not None:
             for pair, after in _pairs(world, candidates):
                 _note(gains, (after - before) & short, pair)
-        whole = world_of(compiled, given, now_s, regimes)
+        whole = replace(world_of(compiled, given, now_s, regimes), beside=beside)
         for candidate in losses(whole, permits) if before else ():
             _note(lost, before - candidate.change(whole).ask(), (candidate,))
         if isinstance(ruled, Refused) and ruled.deny.refusal is Refusal.UNKNOWN_JURISDICTION:
-            answers.extend(_if_known(compiled, given, now_s))
-    _note_moments(compiled, given, now_s, before, (gains, lost))
+            answers.extend(_if_known(compiled, given, now_s, beside))
+    _note_moments(compiled, (given, beside), now_s, before, (gains, lost))
     if ruled.verdict is None:
         answers.extend(_first_moment(gains))
     return Changes(
@@ -73,11 +74,11 @@ def changes_of(
     )
 
 
-def _classes(compiled: CompiledPolicy, given: CaseInput) -> tuple[DataClass, ...]:
+def _classes(compiled: CompiledPolicy, given: CaseInput, beside: tuple[DataClass, ...]) -> tuple[DataClass, ...]:
     """List the classes that the request bears, or may cease to bear."""
     model = compiled.tables.models.get(given.model)
-    borne = {compiled.tables.tenants[given.tenant].data_class, given.data_class, model.data_class if model else None}
-    return tuple(name for name in borne if name is not None)
+    borne = {compiled.tables.tenants[given.tenant].data_class, *declared_classes(given, beside)}
+    return tuple(borne if model is None or model.data_class is None else {*borne, model.data_class})
 
 
 def _pairs(
@@ -98,18 +99,18 @@ def _note(
 
 def _note_moments(
     compiled: CompiledPolicy,
-    given: CaseInput,
+    asked: tuple[CaseInput, tuple[DataClass, ...]],
     now_s: float,
     before: frozenset[RegionId],
     found: tuple[Mapping[RegionId, list[Change]], Mapping[RegionId, list[Change]]],
 ) -> None:
     """Note the first moment to come at which each region is gained or lost, all else staying as it is."""
-    gains, lost = found
+    (given, beside), (gains, lost) = asked, found
     seen: set[RegionId] = set()
     for at_s in moments_of(compiled):
         if at_s <= now_s:
             continue
-        after = permitted_of(ask(compiled, given, at_s))
+        after = permitted_of(ask(compiled, given, at_s, beside))
         change = _at(compiled, at_s)
         for region in sorted((after ^ before) - seen):
             (gains if region in after else lost)[region].append(change)
@@ -135,28 +136,22 @@ def _first_moment(gains: Mapping[RegionId, list[Change]]) -> Iterator[Change]:
         yield replace(_answering(ChangeKind.TIME, change.words, regions), on=first)
 
 
-def _if_known(compiled: CompiledPolicy, given: CaseInput, now_s: float) -> Iterator[Change]:
-    """Say for which places a claim, or an address that is known, would be answered, and with what."""
+def _if_known(
+    compiled: CompiledPolicy, given: CaseInput, now_s: float, beside: tuple[DataClass, ...]
+) -> Iterator[Change]:
+    """Say what would have to be known, where knowing it would answer: never that the client be anywhere else."""
     reading = compiled.reading
     bearer = not isinstance(compiled.document.tenants[given.tenant].match, AnonymousMatch)
+    known: list[tuple[str, list[CaseInput]]] = []
     if reading.residency_claim is not None and given.jwt is None and bearer:
-        claims = {place: replace(given, jwt=place) for place in places_of(compiled)}
-        yield from _by_answer(compiled, claims, now_s, "if the token bore a verified claim of residency in")
+        words = "if the token bore a verified claim of residency: what it claims decides then"
+        known.append((words, [replace(given, jwt=place) for place in places_of(compiled)]))
     if reading.geo is not None and given.geoip is None:
-        located = {place: replace(given, geoip=place, geoip_unknown=False) for place in places_of(compiled)}
-        yield from _by_answer(compiled, located, now_s, "if the address were known, in")
-
-
-def _by_answer(
-    compiled: CompiledPolicy, questions: Mapping[Jurisdiction, CaseInput], now_s: float, words: str
-) -> Iterator[Change]:
-    by_answer: dict[frozenset[RegionId], list[Jurisdiction]] = {}
-    for place, question in questions.items():
-        by_answer.setdefault(permitted_of(ask(compiled, question, now_s)), []).append(place)
-    for regions, places in sorted(by_answer.items(), key=lambda each: (len(each[1]), sorted(each[0]))):
-        if regions:
-            where = describe_places(places, compiled.document, day_of(now_s))
-            yield _answering(ChangeKind.SIGNAL, f"{words} {where}", regions)
+        words = "if it were known where the address is: that place decides then"
+        known.append((words, [replace(given, geoip=place, geoip_unknown=False) for place in places_of(compiled)]))
+    for words, questions in known:
+        if any(permitted_of(ask(compiled, question, now_s, beside)) for question in questions):
+            yield Change(kinds=(ChangeKind.SIGNAL,), words=words)
 
 
 def _answering(kind: ChangeKind, words: str, regions: frozenset[RegionId]) -> Change:

@@ -1,48 +1,53 @@
 """Putting an explanation together: the question is asked once, and each part of the answer looked up."""
 
-from extproc.core.decide import Permitted, Refused
+from extproc.core.decide import Refused
 from extproc.core.facts import RequestFacts
 from extproc.core.ids import DataClass, Jurisdiction, RegionId
 from extproc.core.jurisdiction import RegionVerdict, Undecided, Verdict, jurisdictions_of
 from extproc.core.overrides import Suspension
-from extproc.core.reasons import Exclusion
+from extproc.core.reasons import Exclusion, Refusal
 from extproc.core.tables import OnMismatch
 from extproc.policy.compile import CompiledPolicy
 from extproc.policy.compile.day import RulesOfDay
 from extproc.policy.document import CaseInput
+from extproc.review.explain.answers import answer_in_words, is_transfer
 from extproc.review.explain.changes import Changes, changes_of
+from extproc.review.explain.gaps import missing, unconsidered
 from extproc.review.explain.law import Law
 from extproc.review.explain.model import Explanation, Ground, IngressNote, RegionNote
 from extproc.review.explain.sources import bound_by, classes_of, signals_of
-from extproc.review.question import ask, facts_of
+from extproc.review.question import ask, declared_classes, facts_of
 from extproc.review.words import (
-    counted,
     day_of,
     exclusion_in_words,
     format_moment,
     joined,
     place_in_words,
-    refusal_in_words,
     territory_in_words,
 )
 
 
-def explain(compiled: CompiledPolicy, given: CaseInput, now_s: float) -> Explanation:
+def explain(
+    compiled: CompiledPolicy, given: CaseInput, now_s: float, beside: tuple[DataClass, ...] = ()
+) -> Explanation:
     """Explain what tier 1 answers to one question at `now_s` (Unix seconds), and what would change it.
 
+    `beside` are classes that the request declares beside the question's own.
     Raises KeyError where the policy has no such tenant.
     """
     document, tables = compiled.document, compiled.tables
     tenant = document.tenants[given.tenant]
-    facts = facts_of(compiled, given)
-    ruled = ask(compiled, given, now_s)
+    facts = facts_of(compiled, given, beside)
+    ruled = ask(compiled, given, now_s, beside)
     day = day_of(now_s)
     places = _places(compiled, facts)
-    classes = _classes(compiled, given)
+    classes = _classes(compiled, given, beside)
     orders = tuple(order for order in compiled.suspensions if order.in_force(now_s))
     law = Law(rules=RulesOfDay(document, day), tenant=tenant, classes=classes, places=places, orders=orders)
     grounds = {} if ruled.verdict is None else {each.region: law.grounds(each.region) for each in ruled.verdict.regions}
-    changes = changes_of(compiled, given, now_s, ruled, _may_fall(grounds))
+    changes = changes_of(compiled, given, now_s, ruled, _may_fall(grounds), beside)
+    regions = () if ruled.verdict is None else _regions(compiled, ruled.verdict, grounds, changes, orders, given)
+    ungoverned = isinstance(ruled, Refused) and ruled.deny.refusal is Refusal.UNGOVERNED_JURISDICTION
     governs = tables.epoch_at(now_s) is not None
     return Explanation(
         policy=tables.id,
@@ -58,14 +63,15 @@ def explain(compiled: CompiledPolicy, given: CaseInput, now_s: float) -> Explana
         model=given.model,
         refusal=ruled.deny.refusal if isinstance(ruled, Refused) else None,
         redirect=ruled.deny.redirect_host if isinstance(ruled, Refused) else None,
-        answer=_answer(ruled),
+        answer=answer_in_words(ruled, document, places, regions),
         signals=signals_of(compiled, facts, given),
         jurisdictions=places,
         classes=classes_of(compiled, classes, facts),
         governing=law.governing_notes() if governs else (),
         silent=tuple(each.id for each in document.regimes if each not in law.governing),
-        regions=() if ruled.verdict is None else _regions(compiled, ruled.verdict, grounds, changes, orders, given),
-        remedies=changes.remedies,
+        unconsidered=tuple(unconsidered(law.rules, law.situations)) if governs else (),
+        regions=regions,
+        remedies=(*(missing(law.rules, law.situations) if ungoverned else ()), *changes.remedies),
         duties=law.duties() if ruled.verdict is not None else (),
         ingress=_ingress(compiled, ruled.verdict),
     )
@@ -78,10 +84,10 @@ def _places(compiled: CompiledPolicy, facts: RequestFacts) -> tuple[Jurisdiction
         return ()
 
 
-def _classes(compiled: CompiledPolicy, given: CaseInput) -> tuple[DataClass, ...]:
+def _classes(compiled: CompiledPolicy, given: CaseInput, beside: tuple[DataClass, ...]) -> tuple[DataClass, ...]:
     own = compiled.tables.tenants[given.tenant].data_class
     model = compiled.tables.models.get(given.model)
-    others = {given.data_class, None if model is None else model.data_class}
+    others = {*declared_classes(given, beside), None if model is None else model.data_class}
     return (own, *sorted(name for name in others if name is not None and name != own))
 
 
@@ -89,22 +95,6 @@ def _may_fall(grounds: dict[RegionId, tuple[Ground, ...]]) -> tuple[tuple[str, s
     """List the permits on which regions rest and which may fall: transfers, and what has a known risk."""
     permits = [each.permit for found in grounds.values() for each in found if each.permit is not None]
     return tuple(sorted({(each.name, each.risk) for each in permits if each.risk or each.basis.is_transfer}))
-
-
-def _answer(ruled: Permitted | Refused) -> str:
-    if isinstance(ruled, Refused):
-        words = f"Refused ({ruled.deny.refusal}), because {refusal_in_words(ruled.deny.refusal)}."
-        host = ruled.deny.redirect_host
-        return words if host is None else f"{words} The client is sent to {host}."
-    regions = ruled.verdict.regions
-    left = [each.region for each in regions if each.exclusion is None]
-    transfers = [each.region for each in regions if each.exclusion is None and _is_transfer(each)]
-    words = f"{counted(len(left), 'permitted region')}: {joined(left)}."
-    return f"{words} Reaching {joined(transfers)} is a transfer." if transfers else words
-
-
-def _is_transfer(verdict: RegionVerdict) -> bool:
-    return any(permit.basis.is_transfer for permit in verdict.permits)
 
 
 def _regions(  # noqa: PLR0913, PLR0917 - the parts of the answer, each by name
@@ -129,7 +119,7 @@ def _regions(  # noqa: PLR0913, PLR0917 - the parts of the answer, each by name
                 excluded_by=each.excluded_by,
                 words=_words(compiled, each, orders, given),
                 grounds=grounds[each.region],
-                transfer=permitted and _is_transfer(each),
+                transfer=permitted and is_transfer(each),
                 changes=found[each.region],
             )
         )
@@ -167,10 +157,12 @@ def _ingress(compiled: CompiledPolicy, verdict: Verdict | None) -> IngressNote:
     arrives = f"The request arrives in {region} ({place}), where TLS ends"
     if verdict is None:
         return IngressNote(
-            region=region, permitted=None, words=f"{arrives}. Whether the law permits that is not known."
+            region=region, permitted=None, words=f"{arrives}. Whether the policy's regimes permit that is not known."
         )
     if verdict.ingress:
-        return IngressNote(region=region, permitted=True, words=f"{arrives}, and the law permits that region for it.")
+        return IngressNote(
+            region=region, permitted=True, words=f"{arrives}, and the policy's regimes permit that region for it."
+        )
     follows = {
         OnMismatch.OBSERVE: "The policy records it and lets it pass (on_mismatch: observe).",
         OnMismatch.REDIRECT: "The policy sends the client to the right host, or refuses where it names none "
@@ -178,6 +170,7 @@ def _ingress(compiled: CompiledPolicy, verdict: Verdict | None) -> IngressNote:
         OnMismatch.REFUSE: "The policy refuses it (on_mismatch: refuse).",
     }[compiled.tables.on_mismatch]
     words = (
-        f"{arrives}, and the law does not permit that: its data has moved there before anything is routed. {follows}"
+        f"{arrives}, and the policy's regimes do not permit that: its data has moved there before anything is routed. "
+        f"{follows}"
     )
     return IngressNote(region=region, permitted=False, words=words)

@@ -36,10 +36,10 @@ class Law:
         places: tuple[Jurisdiction, ...],
         orders: Iterable[Suspension],
     ) -> None:
-        self._rules = rules
+        self.rules = rules
         self._document: PolicyDocument = rules.document
         self._tenant = tenant
-        self._situations = [
+        self.situations = [
             Situation(
                 subject=place,
                 exporter=tenant.exporter or "",
@@ -55,7 +55,7 @@ class Law:
         self.governing = [
             regime
             for regime in self._document.regimes
-            if any(rules.holds(regime.when, situation) for situation in self._situations)
+            if any(rules.holds(regime.when, situation) for situation in self.situations)
         ]
 
     def governing_notes(self) -> tuple[GoverningNote, ...]:
@@ -92,17 +92,17 @@ class Law:
 
     def _classes_of(self, regime: Regime) -> list[DataClass]:
         """List the classes for which a regime governs the request."""
-        held = (each.data_class for each in self._situations if self._rules.holds(regime.when, each))
+        held = (each.data_class for each in self.situations if self.rules.holds(regime.when, each))
         return list(dict.fromkeys(held))
 
     def _because(self, regime: Regime) -> Iterator[str]:
-        for situation in self._situations:
-            if self._rules.holds(regime.when, situation):
-                yield joined(dict.fromkeys(reasons_of(regime.when, situation, self._rules)))
+        for situation in self.situations:
+            if self.rules.holds(regime.when, situation):
+                yield joined(dict.fromkeys(reasons_of(regime.when, situation, self.rules)))
 
     def _said(self, regime: Regime, data_class: DataClass, region: RegionEntry) -> _Said:
         """Give the first permit that stands, or why none does, as the compiler and tier 1 find it."""
-        covering = [each for each in regime.permits if self._is_on(each) and self._rules.covers(each.to, region)]
+        covering = [each for each in regime.permits if self._is_on(each) and self.rules.covers(each.to, region)]
         rule = regime.class_rules.get(data_class)
         counted = [each for each in covering if rule is None or each.id in rule.only]
         fitting = [each for each in counted if not (self._legal_first and each.basis.is_transfer)]
@@ -141,7 +141,7 @@ class Law:
         for name in dict.fromkeys(name for territory in permit.to.within for name in territory):
             zone = self._document.zones.get(ZoneId(name))
             for member in zone.members if zone is not None else ():
-                counts = self._rules.in_force(member.valid_from, member.valid_until)
+                counts = self.rules.in_force(member.valid_from, member.valid_until)
                 if counts and member.cite and member.code in (place, place[:2]):
                     since = f", from {member.valid_from}" if member.valid_from else ""
                     until = f", until {member.valid_until}" if member.valid_until else ""
@@ -166,7 +166,7 @@ class Law:
         """List the permits that reach the place where the region stands, and what is wrong with each."""
         place = region.subdivision or Jurisdiction(region.country)
         for permit in regime.permits:
-            if all(self._rules.contains(territory, place) for territory in permit.to.within):
+            if all(self.rules.contains(territory, place) for territory in permit.to.within):
                 wrong = list(self._wrong(regime, permit, region, classes))
                 yield NearMiss(permit=self._permit(regime, permit), words=joined(wrong))
 
@@ -175,16 +175,18 @@ class Law:
     ) -> Iterator[str]:
         if permit.enabled_by is not None and permit.enabled_by not in self._tenant.mechanisms:
             yield f"the tenant has not declared the mechanism {permit.enabled_by}"
-        if permit.valid_from is not None and permit.valid_from > self._rules.day:
+        if permit.valid_from is not None and permit.valid_from > self.rules.day:
             yield f"it counts only from {permit.valid_from}"
-        if permit.valid_until is not None and permit.valid_until < self._rules.day:
+        if permit.valid_until is not None and permit.valid_until < self.rules.day:
             yield f"{permit.valid_until} was its last day"
         yield from self._uncovered(permit.to, region)
         left = [
             name for name in classes if name in regime.class_rules and permit.id not in regime.class_rules[name].only
         ]
         if left:
-            yield f"the regime's rule for the class {joined(left)} leaves it out"
+            cites = dict.fromkeys(cite for name in left if (cite := regime.class_rules[name].cite))
+            cited = f" ({'; '.join(cites)})" if cites else ""
+            yield f"the regime's rule for the class {joined(left)} leaves it out{cited}"
         if self._legal_first and permit.basis.is_transfer:
             yield "it is a transfer, and the profile of the policy is legal-first"
         order = self._suspended.get(f"{regime.id}.{permit.id}")
@@ -197,10 +199,10 @@ class Law:
             yield f"the region has not the certification {joined(missing)}"
         if to.operator_in is None and not to.operator_not_in and not to.not_in:
             return
-        if not self._rules.covers(Destination(within=to.within, not_in=to.not_in), region):
+        if not self.rules.covers(Destination(within=to.within, not_in=to.not_in), region):
             yield f"it excepts {territory_in_words(to.not_in, self._document)}"
         by_operator = Destination(within=to.within, operator_in=to.operator_in, operator_not_in=to.operator_not_in)
-        if not self._rules.covers(by_operator, region):
+        if not self.rules.covers(by_operator, region):
             yield _operator_in_words(region)
 
     def _permit(self, regime: Regime, permit: PermitEntry) -> PermitNote:
@@ -223,7 +225,7 @@ class Law:
 
     def _is_on(self, permit: PermitEntry) -> bool:
         enabled = permit.enabled_by is None or permit.enabled_by in self._tenant.mechanisms
-        return enabled and self._rules.in_force(permit.valid_from, permit.valid_until)
+        return enabled and self.rules.in_force(permit.valid_from, permit.valid_until)
 
     @property
     def _legal_first(self) -> bool:

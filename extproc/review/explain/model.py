@@ -1,6 +1,6 @@
 """What an explanation holds, as plain data: everything that the text says, for programs too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -93,7 +93,7 @@ class ChangeKind(StrEnum):
     MECHANISM = "mechanism"
     CERTIFICATION = "certification"
     OPERATOR = "operator"
-    ATTRIBUTE = "attribute"
+    REGIME = "regime"
     PROFILE = "profile"
     ORDER = "order"
     TIME = "time"
@@ -108,7 +108,10 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change that was tried by asking again, and that changes the answer for a region. One kind for each part."""
+    """A change that was tried by asking again, and that changes the answer for a region. One kind for each part.
+
+    Only a regime that is missing is named untried: what it would permit is its author's to write.
+    """
 
     kinds: tuple[ChangeKind, ...]
     words: str
@@ -143,7 +146,7 @@ class DutyNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngressNote:
-    """Whether the law permits the region in which the request arrives; None where no law could be named."""
+    """Whether the policy's regimes permit the region in which the request arrives; None where no law could be named."""
 
     region: RegionId
     permitted: bool | None
@@ -175,9 +178,18 @@ class Explanation:
     governing: tuple[GoverningNote, ...]
     silent: tuple[RegimeId, ...]
     """The regimes of the policy that do not govern."""
+    unconsidered: tuple[str, ...]
+    """Whose law was not considered: sentences about places for which no regime speaks, or which are not known well."""
     regions: tuple[RegionNote, ...]
     """Empty where tier 1 defines no answer."""
     remedies: tuple[Change, ...]
     """What would give a request that is refused as a whole an answer that permits something."""
     duties: tuple[DutyNote, ...]
     ingress: IngressNote
+    asked_about: tuple[RegionId, ...] = ()
+    """The regions that the question is about, the only ones in `regions` then; empty where it is about all."""
+
+    def about(self, asked: tuple[RegionId, ...]) -> "Explanation":
+        """Give the explanation of these regions alone. The answer stays that about all."""
+        regions = tuple(each for each in self.regions if each.region in asked)
+        return replace(self, regions=regions, asked_about=asked)

@@ -3,7 +3,7 @@
 from typing import Final, assert_never
 
 from extproc.core.facts import RequestFacts, Signal, Source, Tier
-from extproc.core.ids import DataClass
+from extproc.core.ids import DataClass, Jurisdiction
 from extproc.core.tables import ConflictMode, PolicyTables
 from extproc.policy.compile import CompiledPolicy
 from extproc.policy.document import AnonymousMatch, CaseInput, ClaimMatch, HostMatch, Match, SpiffeMatch
@@ -95,16 +95,22 @@ def _signal(signal: Signal, facts: RequestFacts, tables: PolicyTables) -> Signal
 
 def _replaced_by(signal: Signal, facts: RequestFacts, tables: PolicyTables) -> str | None:
     """Say which verified signal stands in for this one, if one does; the rules are those of tier 1."""
-    verified = [each for each in facts.signals if each.jurisdiction is not None and each.tier <= Tier.VERIFIED_CLAIM]
-    for each in verified:
-        may = tables.may_replace.get(each.source, frozenset())
-        if signal.source in may or (signal.source.is_geolocation and Source.GEOIP in may):
-            return (
-                f"does not count, because {_SOURCES[each.source]} may replace it and does ({each.source}.may_replace)"
-            )
+    known = [each for each in facts.signals if each.jurisdiction is not None and each.tier <= Tier.VERIFIED_CLAIM]
+    # The strongest first: what is replaced replaces nothing, and stands against nothing.
+    by: dict[Source, Source] = {}
+    for each in sorted(known, key=lambda each: each.tier):
+        if each.source not in by:
+            by |= {source: each.source for source in tables.may_replace.get(each.source, ()) if source not in by}
+    replacing = by.get(signal.source, by.get(Source.GEOIP) if signal.source.is_geolocation else None)
+    if replacing is not None:
+        return f"does not count, because {_SOURCES[replacing]} may replace it and does ({replacing}.may_replace)"
+    verified = [each for each in known if each.source not in by]
     if tables.conflict is not ConflictMode.PREFER_VERIFIED or not signal.source.is_geolocation or not verified:
         return None
-    if signal.jurisdiction is None or signal.jurisdiction in {each.jurisdiction for each in verified}:
+    said_places = {each.jurisdiction for each in verified}
+    place = signal.jurisdiction
+    # A part of a country does not contradict the country.
+    if place is None or place in said_places or Jurisdiction(place[:2]) in said_places:
         return None
     said = _SOURCES[verified[0].source]
     return f"does not count, because {said} says otherwise and is verified (conflict.mode prefer_verified)"

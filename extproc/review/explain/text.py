@@ -5,6 +5,7 @@ from itertools import groupby
 from textwrap import fill
 from typing import Final
 
+from extproc.review.explain.answers import lacking_in_words
 from extproc.review.explain.model import Change, Explanation, Ground, PermitNote, RegionNote, SignalNote
 from extproc.review.words import basis_in_words, joined, name_of, place_in_words, profile_in_words
 
@@ -77,6 +78,8 @@ def _head(page: _Page, explanation: Explanation) -> None:
     if explanation.overdue:
         page.say(f"REVIEW OVERDUE: somebody had to look at this policy again by {explanation.review_by}.", 0)
     page.section("THE ANSWER")
+    for words in _told(explanation):
+        page.say(words, 2, 2)
     page.say(explanation.answer)
 
 
@@ -113,6 +116,8 @@ def _governing(page: _Page, explanation: Explanation) -> None:
         page.say("No regime of the policy.")
     elif explanation.silent:
         page.say(f"Not governing: {joined(explanation.silent)}.", 2, 2)
+    for words in explanation.unconsidered:
+        page.say(words, 2, 2)
 
 
 def _regions(page: _Page, regions: tuple[RegionNote, ...]) -> None:
@@ -123,14 +128,28 @@ def _regions(page: _Page, regions: tuple[RegionNote, ...]) -> None:
         group = list(same)
         first = group[0]
         names = _by_place(group)
-        verdict = "PERMITTED" if first.permitted else f"EXCLUDED ({first.exclusion})"
-        if first.transfer:
-            verdict += " by transfer"
-        page.say(f"{names}: {verdict}", 2, 2)
+        page.say(f"{names}: {_verdict(first)}", 2, 2)
         page.say(f"Because {first.words}.", 4, 2)
         for ground in first.grounds:
             page.items(_ground(ground), 4)
         _changes(page, first)
+
+
+def _told(explanation: Explanation) -> Iterator[str]:
+    """Answer for the regions that were asked about, with what the regime that excludes them has against them."""
+    alike: dict[str, list[RegionNote]] = {}
+    for note in explanation.regions if explanation.asked_about else ():
+        because = ": ".join(filter(None, (note.words, "; ".join(lacking_in_words(note)))))
+        alike.setdefault(f"{_verdict(note)} because {because}.", []).append(note)
+    yield from (f"{_by_place(notes)}: {words}" for words, notes in alike.items())
+    if explanation.asked_about and not explanation.regions:
+        names = joined(explanation.asked_about)
+        yield f"{names}: not decided, because the request is refused before any region is looked at."
+
+
+def _verdict(note: RegionNote) -> str:
+    verdict = "PERMITTED" if note.permitted else f"EXCLUDED ({note.exclusion})"
+    return f"{verdict} by transfer" if note.transfer else verdict
 
 
 def _by_place(group: list[RegionNote]) -> str:

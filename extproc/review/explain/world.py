@@ -19,8 +19,6 @@ from extproc.policy.document import (
     Regime,
     SubjectIn,
     TenantEntry,
-    TenantHas,
-    TenantHasNot,
     Territory,
     Zone,
 )
@@ -36,6 +34,8 @@ class World:
     orders: tuple[Suspension, ...]
     given: CaseInput
     now_s: float
+    beside: tuple[DataClass, ...] = ()
+    """Classes that the request declares beside the case's own."""
     compiled: dict[int, tuple[PolicyDocument, CompiledPolicy]] = field(default_factory=dict, repr=False, compare=False)
     """What was compiled already, by the identity of the document: most changes leave the document as it is."""
 
@@ -45,7 +45,7 @@ class World:
         if key not in self.compiled:
             self.compiled[key] = (self.document, compile_policy(self.document))
         _, compiled = self.compiled[key]
-        return permitted_of(ask(replace(compiled, suspensions=self.orders), self.given, self.now_s))
+        return permitted_of(ask(replace(compiled, suspensions=self.orders), self.given, self.now_s, self.beside))
 
     @property
     def tenant(self) -> TenantEntry:
@@ -143,30 +143,12 @@ def regimes_in_question(compiled: CompiledPolicy, given: CaseInput, now_s: float
     rules = RulesOfDay(document, day_of(now_s))
     said = {given.geoip, given.jwt, given.header, tenant.subjects, *compiled.tables.assume}
     places = sorted(place for place in said if place is not None)
-    asked = attributes_asked(document.regimes)
-    held = [frozenset(tenant.attributes), *(frozenset({*tenant.attributes, name}) for name in sorted(asked))]
+    attributes = frozenset(tenant.attributes)
     situations = [
         Situation(subject=place, exporter=tenant.exporter or "", attributes=attributes, data_class=data_class)
         for place in places
         for data_class in document.classes
-        for attributes in held
     ]
     return tuple(
         regime for regime in document.regimes if any(rules.holds(regime.when, situation) for situation in situations)
     )
-
-
-def attributes_asked(regimes: tuple[Regime, ...]) -> frozenset[str]:
-    """List the attributes of tenants that conditions ask for."""
-    return frozenset(name for regime in regimes for name in _attributes(regime.when))
-
-
-def _attributes(condition: Condition) -> Iterator[str]:
-    match condition:
-        case TenantHas(tenant_has=names) | TenantHasNot(tenant_has_not=names):
-            yield from names
-        case AnyOf(any=parts) | AllOf(all=parts):
-            for part in parts:
-                yield from _attributes(part)
-        case _:
-            pass

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
+from extproc.policy.load import without_signatures
 from extproc.strict_yaml import Place
 from extproc.strict_yaml.nodes import Mapping, Node, Scalar, Sequence, parse_nodes
 
@@ -47,8 +48,8 @@ class Places:
 
 
 def read_places(path: Path) -> Places:
-    """Read the places of the file at `path`, which must have been read as a policy before. Raises DocumentError."""
-    return places_of_text(path.read_bytes(), file=str(path))
+    """Read the places of the file at `path`, which must have been read before. Raises DocumentError."""
+    return places_of_text(without_signatures(path.read_bytes()), file=str(path))
 
 
 def places_of_text(data: bytes | str, *, file: str) -> Places:

@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from extproc.core.ids import DataClass, Jurisdiction, ModelId, TenantId
+from extproc.core.ids import DataClass, Jurisdiction, ModelId, RegimeId, TenantId
 from extproc.core.jurisdiction import RegionVerdict, Verdict
 from extproc.core.reasons import Exclusion, Refusal
-from extproc.core.tables import Tenant
+from extproc.core.tables import Basis, Tenant
 from extproc.policy.compile import CompiledPolicy
 from extproc.policy.compile.day import RulesOfDay
 from extproc.review.domain import Cell as Question
 from extproc.review.domain import Kind, answer, places_of
-from extproc.review.matrix.model import EXCLUSIONS, PERMITTED, TRANSFERS, Cell, Matrix, Region, Row, Section
+from extproc.review.matrix.model import ABROAD, EXCLUSIONS, PERMITTED, TRANSFERS, Cell, Matrix, Region, Row, Section
 from extproc.review.words import day_of, describe_places, joined, place_in_words
 
 _OF_LAW = (Exclusion.NO_PERMIT, Exclusion.CLASS_RULE, Exclusion.PROFILE)
@@ -70,9 +70,8 @@ class _Asking:
         self._places = places_of(compiled)
         self._rules = RulesOfDay(compiled.document, day_of(at_s))
         self._names: dict[tuple[Jurisdiction, ...], str] = {}
-        self._permits = {
-            f"{regime.id}.{permit.id}": permit for regime in compiled.document.regimes for permit in regime.permits
-        }
+        self._countries = {region.id: region.country for region in compiled.tables.regions}
+        self._unverified = {regime.id for regime in compiled.document.regimes if not regime.verified}
 
     def sections(self) -> Iterator[Section]:
         """Ask, and join the tenants whose rows are alike."""
@@ -114,7 +113,7 @@ class _Asking:
             if isinstance(said, Refusal):
                 read: tuple[Refusal | None, tuple[Cell, ...]] = (said, ())
             else:
-                read = self._read(said, model)
+                read = self._read(said, model, place)
             found.setdefault(read, []).append(place)
         for (refusal, cells), places in found.items():
             groups = [tuple(places)] if self._wanted.grouped else [(place,) for place in places]
@@ -131,21 +130,24 @@ class _Asking:
             )
         return self._names[places]
 
-    def _read(self, verdict: Verdict, model: ModelId) -> tuple[Refusal | None, tuple[Cell, ...]]:
-        cells = tuple(self._cell(each, model) for each in verdict.regions)
+    def _read(self, verdict: Verdict, model: ModelId, place: Jurisdiction) -> tuple[Refusal | None, tuple[Cell, ...]]:
+        cells = tuple(self._cell(each, model, place) for each in verdict.regions)
         return None if verdict.permitted else Refusal.NO_PERMITTED_REGION, cells
 
-    def _cell(self, verdict: RegionVerdict, model: ModelId) -> Cell:
+    def _cell(self, verdict: RegionVerdict, model: ModelId, place: Jurisdiction) -> Cell:
         if verdict.exclusion is None:
             bases = {permit.basis for permit in verdict.permits}
-            mark = next((mark for basis, mark in TRANSFERS.items() if basis in bases), PERMITTED)
+            # Where no regime governs there is no permit, and so no restriction either.
+            abroad = self._countries[verdict.region] != place[:2] and (Basis.UNRESTRICTED in bases or not bases)
+            mark = next((mark for basis, mark in TRANSFERS.items() if basis in bases), ABROAD if abroad else PERMITTED)
             rule = "; ".join(f"{permit.name} ({permit.basis})" for permit in verdict.permits)
             cites = dict.fromkeys(permit.cite for permit in verdict.permits)
             return Cell(
                 mark=mark,
-                verdict="transfer" if mark is not PERMITTED else "permitted",
+                verdict="transfer" if mark in TRANSFERS.values() else "permitted_abroad" if abroad else "permitted",
                 rule=rule or "unregulated",
                 cite="; ".join(cites),
+                unverified=self._doubtful(permit.regime for permit in verdict.permits),
             )
         by = verdict.excluded_by
         return Cell(
@@ -153,7 +155,11 @@ class _Asking:
             verdict="excluded",
             rule=f"{verdict.exclusion} of {by}" if by else verdict.exclusion.value,
             cite=self._why(verdict, model),
+            unverified=self._doubtful((RegimeId(by),)) if by and verdict.exclusion in _OF_LAW else (),
         )
+
+    def _doubtful(self, regimes: Iterable[RegimeId]) -> tuple[RegimeId, ...]:
+        return tuple(sorted({regime for regime in regimes if regime in self._unverified}))
 
     def _why(self, verdict: RegionVerdict, model: ModelId) -> str:
         """Give the text on which an exclusion rests, where there is one: a permit that is missing has none."""

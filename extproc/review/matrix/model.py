@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from extproc.core.ids import DataClass, Jurisdiction, ModelId, RegionId, TenantId
+from extproc.core.ids import DataClass, Jurisdiction, ModelId, RegimeId, RegionId, TenantId
 from extproc.core.reasons import Exclusion, Refusal
 from extproc.core.tables import Basis, Profile
 
@@ -13,11 +13,13 @@ class Tone(StrEnum):
     """What a cell is at a glance."""
 
     PERMITTED = "permitted"
-    """Without a transfer."""
+    """Without a transfer, inside the regime's territory or the place's own country."""
+    ABROAD = "abroad"
+    """Without a transfer in the regime's sense, but in another country than the place's."""
     TRANSFER = "transfer"
     """Permitted, and a transfer."""
-    LAW = "law"
-    """Excluded by law."""
+    REGIME = "regime"
+    """Excluded, because a regime has no permit for it or a rule against it."""
     ORDER = "order"
     """Excluded by a legal order."""
     CHOICE = "choice"
@@ -34,6 +36,8 @@ class Mark:
 
 
 PERMITTED: Final = Mark(letter="P", tone=Tone.PERMITTED, meaning="permitted, no transfer")
+ABROAD: Final = Mark(letter="U", tone=Tone.ABROAD, meaning="permitted, abroad, not restricted")
+"""Outside the country of the place, on nothing but that no regime restricts it."""
 TRANSFERS: Final = {
     Basis.DEROGATION: Mark(letter="D", tone=Tone.TRANSFER, meaning="permitted, a transfer by derogation"),
     Basis.SAFEGUARDS: Mark(letter="S", tone=Tone.TRANSFER, meaning="permitted, a transfer under safeguards"),
@@ -41,9 +45,11 @@ TRANSFERS: Final = {
 }
 """Weakest first: a cell that rests on several bears the first of them."""
 EXCLUSIONS: Final = {
-    Exclusion.NO_PERMIT: Mark(letter=".", tone=Tone.LAW, meaning="excluded: no permit of a regime"),
-    Exclusion.CLASS_RULE: Mark(letter="c", tone=Tone.LAW, meaning="excluded: a regime's rule for the class"),
-    Exclusion.PROFILE: Mark(letter="f", tone=Tone.LAW, meaning="excluded: a transfer, and the profile is legal-first"),
+    Exclusion.NO_PERMIT: Mark(letter=".", tone=Tone.REGIME, meaning="excluded: no permit of a regime"),
+    Exclusion.CLASS_RULE: Mark(letter="c", tone=Tone.REGIME, meaning="excluded: a regime's rule for the class"),
+    Exclusion.PROFILE: Mark(
+        letter="f", tone=Tone.REGIME, meaning="excluded: a transfer, and the profile is legal-first"
+    ),
     Exclusion.PERMIT_SUSPENDED: Mark(letter="o", tone=Tone.ORDER, meaning="excluded: an order suspends the permit"),
     Exclusion.SUSPENDED: Mark(letter="s", tone=Tone.ORDER, meaning="excluded: an order suspends the region"),
     Exclusion.MODEL_SUSPENDED: Mark(letter="x", tone=Tone.ORDER, meaning="excluded: an order suspends the model"),
@@ -52,17 +58,21 @@ EXCLUSIONS: Final = {
     Exclusion.RESIDENCY: Mark(letter="r", tone=Tone.CHOICE, meaning="excluded: the model may not leave its territory"),
     Exclusion.DEPLOYMENT: Mark(letter="d", tone=Tone.CHOICE, meaning="excluded: the deployment's pattern"),
 }
-MARKS: Final = (PERMITTED, *reversed(TRANSFERS.values()), *EXCLUSIONS.values())
+MARKS: Final = (PERMITTED, ABROAD, *reversed(TRANSFERS.values()), *EXCLUSIONS.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One region for one row. `rule` is what permits or excludes it, `cite` the text that this rests on, if any."""
+    """One region for one row. `rule` is what permits or excludes it, `cite` the text that this rests on, if any.
+
+    `unverified` are the regimes among those that it rests on which their author has not verified.
+    """
 
     mark: Mark
     verdict: str
     rule: str
     cite: str
+    unverified: tuple[RegimeId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,11 @@ class Row:
     words: str
     refusal: Refusal | None
     cells: tuple[Cell, ...]
+
+    @property
+    def unverified(self) -> tuple[RegimeId, ...]:
+        """The regimes on which any of the cells rests and which are not verified, by name."""
+        return tuple(sorted({regime for cell in self.cells for regime in cell.unverified}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,3 +126,11 @@ class Matrix:
     at_s: float
     regions: tuple[Region, ...]
     sections: tuple[Section, ...]
+
+    @property
+    def notice(self) -> str:
+        """One sentence on what the table is worth, with the regimes in it that are not verified."""
+        names = sorted({regime for section in self.sections for row in section.rows for regime in row.unverified})
+        doubt = "regimes marked 'not verified' are written as their author supposes the law to be, unchecked"
+        listed = f" (here {', '.join(names)})" if names else " (none here)"
+        return f"This is what the policy says, not legal advice; {doubt}{listed}."

@@ -12,9 +12,11 @@ from extproc.review.matrix.model import MARKS, Cell, Matrix, Row, Section
 from extproc.review.words import format_moment, joined, name_of, refusal_in_words
 
 _STYLE: Final = """
-:root{color-scheme:light dark;--permitted:#009e73;--on-permitted:#000;--transfer:#e69f00;--on-transfer:#000;
---law:#f2f2f2;--on-law:#444;--order:#cc79a7;--on-order:#000;--choice:#d6eaf8;--on-choice:#123;--line:#bbb}
-@media (prefers-color-scheme:dark){:root{--law:#2b2b2b;--on-law:#bbb;--choice:#12324a;--on-choice:#cde;--line:#555}}
+:root{color-scheme:light dark;--permitted:#009e73;--on-permitted:#000;--abroad:#56b4e9;--on-abroad:#000;
+--transfer:#e69f00;--on-transfer:#000;
+--regime:#f2f2f2;--on-regime:#444;--order:#cc79a7;--on-order:#000;--choice:#d6eaf8;--on-choice:#123;--line:#bbb}
+@media (prefers-color-scheme:dark){:root{--regime:#2b2b2b;--on-regime:#bbb;
+--choice:#12324a;--on-choice:#cde;--line:#555}}
 body{font:14px/1.4 system-ui,sans-serif;margin:1.5rem;max-width:max-content}
 h1{font-size:1.3rem}h2{font-size:1rem;margin:2rem 0 .4rem}code{overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content auto;gap:.1rem 1rem}dd{margin:0}
@@ -23,8 +25,9 @@ thead th{vertical-align:bottom}thead th span{writing-mode:vertical-rl;transform:
 tbody th{text-align:left;font-weight:400;max-width:26rem}td{text-align:center;font-family:ui-monospace,monospace}
 td.refused{text-align:left;font-family:inherit;font-style:italic}
 .permitted{background:var(--permitted);color:var(--on-permitted);font-weight:700}
+.abroad{background:var(--abroad);color:var(--on-abroad);font-weight:700}
 .transfer{background:var(--transfer);color:var(--on-transfer);font-weight:700;text-decoration:underline}
-.law{background:var(--law);color:var(--on-law)}.order{background:var(--order);color:var(--on-order)}
+.regime{background:var(--regime);color:var(--on-regime)}.order{background:var(--order);color:var(--on-order)}
 .choice{background:var(--choice);color:var(--on-choice)}
 .legend td{text-align:left;font-family:inherit}
 .legend td:first-child{text-align:center;font-family:ui-monospace,monospace}
@@ -55,6 +58,7 @@ def format_page(matrix: Matrix) -> Iterator[str]:
     ):
         yield f"<dt>{name}</dt><dd>{escape(value)}</dd>\n"
     yield f"<dt>Revision</dt><dd><code>{escape(matrix.revision)}</code></dd>\n</dl>\n"
+    yield f"<p>{escape(matrix.notice)}</p>\n"
     yield '<p class="filter" hidden><label>Show places with <input id="filter" type="search"></label></p>\n'
     yield from _legend(matrix)
     for section in matrix.sections:
@@ -92,6 +96,8 @@ def _row(row: Row, regions: int) -> Iterator[str]:
     words = escape(row.words)
     codes = escape(" ".join(row.places), quote=True)
     refused = "" if row.refusal is None else f" <em>(refused: {escape(row.refusal)})</em>"
+    if row.unverified:
+        refused += f" <em>(not verified: {escape(', '.join(row.unverified))})</em>"
     found = escape(f"{row.words} {' '.join(row.places)}".lower(), quote=True)
     yield f'<tr data-words="{found}"><th scope="row" title="{codes}">{words}{refused if row.cells else ""}</th>'
     if row.cells:
@@ -103,7 +109,8 @@ def _row(row: Row, regions: int) -> Iterator[str]:
 
 
 def _cell(cell: Cell) -> str:
-    parts = (cell.mark.meaning, cell.rule, cell.cite)
+    doubt = f"not verified: {', '.join(cell.unverified)}" if cell.unverified else ""
+    parts = (cell.mark.meaning, cell.rule, cell.cite, doubt)
     title = escape("; ".join(part for part in parts if part), quote=True)
     letter = escape(cell.mark.letter)
     return f'<td class="{cell.mark.tone}" title="{title}">{letter}</td>'

@@ -13,7 +13,7 @@ from extproc.review.words import format_moment
 
 _HEADER: Final = (
     "policy", "version", "revision", "at", "tenant", "class", "model", "place",
-    "region", "verdict", "rule", "citation", "refused",
+    "region", "verdict", "rule", "citation", "refused", "not_verified",
 )  # fmt: skip
 
 
@@ -31,7 +31,8 @@ def format_csv(matrix: Matrix) -> Iterator[str]:
                     for n, region in enumerate(matrix.regions):
                         cell = row.cells[n] if row.cells else None
                         said = ("undefined", refused, "") if cell is None else (cell.verdict, cell.rule, cell.cite)
-                        yield _line((*who, region.id, *said, refused))
+                        doubtful = "" if cell is None else "; ".join(cell.unverified)
+                        yield _line((*who, region.id, *said, refused, doubtful))
 
 
 def _line(values: tuple[str, ...]) -> str:

@@ -12,7 +12,8 @@ from extproc.review.domain import places_of
 from extproc.review.what_if.effects import Difference, difference_of
 from extproc.review.what_if.sweep import State, sweep
 from extproc.review.what_if.trial import suspending
-from extproc.review.words import day_of, format_moment, joined
+from extproc.review.words import day_of, format_moment, joined, one_of, unknown_name
+from extproc.strict_yaml import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,17 +88,19 @@ def check(compiled: CompiledPolicy, supposed: Supposition) -> None:
     permits = [f"{regime.id}.{permit.id}" for regime in document.regimes for permit in regime.permits]
     for region in supposed.down:
         if region not in document.regions:
-            raise SuppositionError(f"the policy has no region {region}. Mend: name one of {_some(document.regions)}")
+            raise SuppositionError(unknown_name("region", region, document.regions))
     for permit in supposed.permits:
         if permit not in permits:
-            raise SuppositionError(f"the policy has no permit {permit}. Mend: name one of {_some(permits)}")
+            raise SuppositionError(unknown_name("permit", permit, permits))
     for tenant, mechanism in supposed.mechanisms:
         entry = document.tenants.get(tenant)
         if entry is None:
-            raise SuppositionError(f"the policy has no tenant {tenant}. Mend: name one of {_some(document.tenants)}")
+            raise SuppositionError(unknown_name("tenant", tenant, document.tenants))
         if mechanism not in entry.mechanisms:
-            declared = _some(entry.mechanisms) if entry.mechanisms else "none"
-            raise SuppositionError(f"{tenant} has not declared {mechanism}. Mend: it has declared {declared}")
+            guess = nearest(mechanism, entry.mechanisms)
+            hint = f"did you mean {guess}? " if guess else ""
+            message = f"{tenant} has not declared {mechanism}. Mend: {hint}it has declared {one_of(entry.mechanisms)}"
+            raise SuppositionError(message)
     if supposed.at_s is not None and compiled.tables.epoch_at(supposed.at_s) is None:
         begins = document.identity.as_of
         raise SuppositionError(f"the policy is not in force then. Mend: name a day from {begins} on")
@@ -112,8 +115,3 @@ def _altered(compiled: CompiledPolicy, supposed: Supposition) -> CompiledPolicy:
             tenants[tenant] = replace(tenants[tenant], mechanisms=left)
         compiled = compile_policy(replace(compiled.document, tenants=tenants))
     return replace(compiled, suspensions=orders)
-
-
-def _some(names: object) -> str:
-    listed = sorted(str(name) for name in names) if isinstance(names, list | dict) else [str(names)]
-    return joined(listed[:12], last="or") + (" and others" if len(listed) > 12 else "")  # noqa: PLR2004 - enough to see

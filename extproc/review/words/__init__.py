@@ -3,9 +3,11 @@
 Owns words alone. Nothing here is asked, compared or decided; codes and ids stay as they are wherever a program reads.
 """
 
-from extproc.review.words.lists import counted, joined
+from extproc.review.words.lists import counted, joined, some_of
+from extproc.review.words.naming import one_of, unknown_name
 from extproc.review.words.places import describe_places, name_of, place_in_words, territory_in_words
 from extproc.review.words.reasons import basis_in_words, exclusion_in_words, profile_in_words, refusal_in_words
+from extproc.review.words.subdivisions import mend_of_subdivision
 from extproc.review.words.times import day_of, format_moment
 
 __all__ = [
@@ -16,9 +18,13 @@ __all__ = [
     "exclusion_in_words",
     "format_moment",
     "joined",
+    "mend_of_subdivision",
     "name_of",
+    "one_of",
     "place_in_words",
     "profile_in_words",
     "refusal_in_words",
+    "some_of",
     "territory_in_words",
+    "unknown_name",
 ]

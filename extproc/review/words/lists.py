@@ -1,6 +1,6 @@
 """Lists and numbers in a sentence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def joined(words: Iterable[str], *, last: str = "and") -> str:
@@ -9,6 +9,12 @@ def joined(words: Iterable[str], *, last: str = "and") -> str:
     if len(parts) < 2:  # noqa: PLR2004 - two words are the first that need another one between them
         return parts[0] if parts else "none"
     return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+
+
+def some_of(words: Sequence[str], most: int, *, last: str = "and") -> str:
+    """Join the first `most` words and count those that are left: `a, b and 3 others`."""
+    left = len(words) - most
+    return joined(words if left <= 0 else [*words[:most], counted(left, "other")], last=last)
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -55,6 +55,19 @@ def test_text_at_one_moment(policies: tuple[Path, Path], capsys: pytest.CaptureF
     assert "(74 narrowed), on 2027-01-01." in capsys.readouterr().out
 
 
+def test_a_moment_before_a_policy_is_in_force(policies: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(*policies, "--at", "2020-01-01", "--fail-on", "widening") == 1
+    told = capsys.readouterr()
+    assert not told.out
+    assert "not both in force on 2020-01-01. Mend: name a day from 2026-11-21 on" in told.err
+    assert _run(*policies, "--at", "2026-11-21") == 0
+
+
+def test_policies_that_cannot_be_compared_do_not_pass(policies: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(demo_text(("digits", "letters")))
+    assert _run(policies[0], tmp_path / "c.yaml", "--fail-on", "widening") == 6
+
+
 def test_what_cannot_be_used(policies: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("apiVersion: situs/v1\n")
     assert _run(policies[0], tmp_path / "broken.yaml") == 78

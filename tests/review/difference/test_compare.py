@@ -96,6 +96,18 @@ def _cells(a: CompiledPolicy, b: CompiledPolicy, moments: tuple[float, ...]) -> 
                         yield tenant, model, declared, place, at_s
 
 
+def _questions(compiled: CompiledPolicy, other: CompiledPolicy) -> set[tuple[TenantId, ModelId, DataClass | None]]:
+    """List what can be asked of the one in a place, without what the other has as well."""
+    one, two = compiled.tables, other.tables
+    return {
+        (id_, model, declared)
+        for id_, tenant in one.tenants.items()
+        for model in one.models
+        for declared in [None, *(one.classes - {tenant.data_class})]
+        if id_ not in two.tenants or model not in two.models or declared not in {None, *two.classes}
+    }
+
+
 def _told(difference: Difference) -> dict[_Cell, tuple[Answer, Answer]]:
     """Take a difference apart into its single answers."""
     found: dict[_Cell, tuple[Answer, Answer]] = {}
@@ -128,6 +140,9 @@ def test_it_tells_what_asking_every_question_tells(seed: int, alike: bool) -> No
         before, after = _ask(a, cell), _ask(b, cell)
         assert told.get(cell) == (None if before == after else (before, after)), cell
     assert difference.asked == len(cells)
+    each = len({*places_of(a), *places_of(b)}) * len(difference.moments)
+    assert difference.alone_before == len(_questions(a, b)) * each
+    assert difference.alone_after == len(_questions(b, a)) * each
     assert set(told) <= set(cells)
     assert difference.changed == sum(difference.count(effect) for effect in Effect) == len(told)
 

@@ -1,5 +1,7 @@
 """Differences as they are told, from the demo's policy and edits of it."""
 
+from dataclasses import replace
+
 import pytest
 from review.simulate_logs import demo
 
@@ -32,7 +34,70 @@ def test_a_layout_that_means_the_same_is_no_difference() -> None:
 def test_data_that_may_no_longer_go() -> None:
     told = _told_of(("    mechanisms: {dpf: true}\n", ""))
     assert "personal and public data of tenant acme-bank's subjects in the EEA may no longer go to us-iad" in told
-    assert told[-1] == "74 of 2,241 answers change (74 narrowed), from 2026-11-21 on."
+    # The sum first, then what was written, then what that does.
+    assert told[2:] == [
+        "The texts differ, though both are version 1.",
+        "74 of 2,241 answers change (74 narrowed), from 2026-11-21 on.",
+        "Written differently (what it does to the answers compared is told below)",
+        "tenants.acme-bank.mechanisms.dpf: {} is gone",
+        "Narrowed: permitted in fewer regions, or refused now",
+        "personal and public data of tenant acme-bank's subjects in the EEA may no longer go to us-iad",
+    ]
+
+
+def test_another_version_is_not_said_to_be_the_same() -> None:
+    assert not any(
+        "The texts differ" in line for line in _told_of(("length: 2", "length: 3"), ("version: 1\n", "version: 2\n"))
+    )
+
+
+def test_tenants_of_other_classes_are_told_in_one_sentence_where_it_is_the_same() -> None:
+    special = ("    match: anonymous\n    class: personal", "    match: anonymous\n    class: special")
+    told = _told(demo(special), demo(special, ("plan: {length: 2}", f"{ORDER}\nplan: {{length: 2}}")))
+    line = "- data of every class of subjects in the EEA and the United States for tenants acme-bank and walk-in"
+    assert told.count(line) == 1
+    assert sum("walk-in" in each for each in told) == 1
+
+
+def test_policies_that_share_no_model_cannot_be_compared() -> None:
+    a, b = demo(), demo(("digits", "letters"))
+    difference, told = compare(a, b), _told(a, b)
+    assert (difference.asked, difference.alone_before, difference.alone_after) == (0, 2241, 2241)
+    assert "0 answers could be compared: the policies share no model." in told
+    assert "Written differently, with effects that could not be compared" in told
+    assert "regions.eu-ams.models.letters: {version: 1} is new" in told
+    assert not any("below" in line or "above" in line for line in told)
+    # Nobody can tell, so it counts as if it widened, even where nothing is added.
+    assert replace(difference, added=Inventory(), changes=(), edits=difference.edits[:1]).widens
+    assert compare(a, a).asked
+    assert not compare(a, a).widens
+
+
+def test_policies_that_share_no_tenant_cannot_be_compared() -> None:
+    renamed = (("  acme-bank:", "  a:"), ("  eu-clinic:", "  b:"), ("  walk-in:", "  c:"), ("digits", "letters"))
+    assert "0 answers could be compared: the policies share no tenant." in _told_of(*renamed[:3])
+    assert "0 answers could be compared: the policies share no tenant and no model." in _told_of(*renamed)
+
+
+def test_a_tenant_of_another_name_is_counted_as_not_compared() -> None:
+    told = _told_of(("  walk-in:", "  stranger:"))
+    assert "No answer changes, of 1,494 answers, from 2026-11-21 on." in told
+    for side, other in (("before", "after"), ("after", "before")):
+        why = f"the one {other} lacks the tenant, the model or the class"
+        assert f"747 answers of the policy {side} could not be compared: {why}." in told
+    assert "Written differently, without an effect on any answer that was compared" in told
+
+
+def test_long_and_many_edits_are_told_in_brief_where_their_effects_follow() -> None:
+    regime = """  - id: br
+    when: {subject_in: BR}
+    permits: [{id: br, to: US, basis: internal, cite: of a length that nobody wants to read here, confidence: low}]
+"""
+    governed = "  - id: us\n    when"
+    tenants = "".join(f"  t{n}: {{match: {{jwt.tenant: t{n}}}, class: personal}}\n" for n in range(30))
+    told = _told_of((governed, regime + governed), ("tenants:\n", f"tenants:\n{tenants}"))
+    assert "regimes.br is new" in told
+    assert any(line.endswith(" more (--json lists each)") for line in told)
 
 
 def test_data_that_may_now_go_by_a_transfer_from_a_day_on() -> None:
@@ -53,9 +118,15 @@ def test_data_that_may_now_go_by_a_transfer_from_a_day_on() -> None:
 def test_refusals_that_begin_and_end() -> None:
     governed = ("subject_in: US, class_not", "subject_in: [US, BR], class_not")
     ends, begins = _told_of(governed), _told(demo(governed), demo())
-    assert any("in Brazil may now go to" in line and "refused, ungoverned_jurisdiction" in line for line in ends)
     assert any(
-        "in Brazil may no longer go anywhere" in line and "ungoverned_jurisdiction: no" in line for line in begins
+        "in Brazil for tenants acme-bank and walk-in may now go to" in line
+        and "refused, ungoverned_jurisdiction" in line
+        for line in ends
+    )
+    assert any(
+        "in Brazil for tenants acme-bank and walk-in may no longer go anywhere" in line
+        and "ungoverned_jurisdiction: no" in line
+        for line in begins
     )
 
 
@@ -68,8 +139,8 @@ def test_a_transfer_that_begins_though_the_region_stays_permitted() -> None:
     (group, *_) = groups_of(difference)
     assert group.what.effect is Effect.BASIS
     assert any(
-        "in the United Arab Emirates becomes a transfer to me-dxb: it rests on uae.ae (derogation, a transfer), no "
-        "longer on uae.ae (internal)" in line
+        "in the United Arab Emirates for tenants acme-bank and walk-in becomes a transfer to me-dxb: it rests on "
+        "uae.ae (derogation, a transfer), no longer on uae.ae (internal)" in line
         for line in _told_of(edit)
     )
 

@@ -149,5 +149,5 @@ def test_the_schema_is_printed_or_written(tmp_path: Path, capsys: pytest.Capture
     output = tmp_path / "schema.json"
     assert _run("schema", "--output", str(output)) == 0
     assert output.read_text() == (resources.files("extproc.policy") / "situs-policy.schema.json").read_text()
-    assert _run("schema", "--output", str(tmp_path / "no" / "schema.json")) == 1
+    assert _run("schema", "--output", str(tmp_path / "no" / "schema.json")) == 78
     assert "cannot be written" in capsys.readouterr().err

@@ -58,11 +58,32 @@ def test_a_page_into_a_file(policy: Path, tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("m.csv", "policy,version,"),
+        ("m.html", "<!DOCTYPE html>"),
+        ("M.HTM", "<!DOCTYPE html>"),
+        ("m.txt", "demo version"),
+    ],
+)
+def test_the_name_of_the_file_tells_the_format(policy: Path, tmp_path: Path, name: str, begins: str) -> None:
+    assert _run(policy, "--tenant", "acme-bank", "--output", tmp_path / name) == 0
+    assert (tmp_path / name).read_text().startswith(begins)
+
+
+def test_a_format_that_is_given_counts_more_than_the_name(policy: Path, tmp_path: Path) -> None:
+    assert _run(policy, "--tenant", "acme-bank", "--format", "csv", "--output", tmp_path / "m.html") == 0
+    assert (tmp_path / "m.html").read_text().startswith("policy,version,")
+
+
+@pytest.mark.parametrize(
     ("words", "code"),
     [
         (("--tenant", "nobody"), 1),
         (("--at", "someday"), 1),
         (("--class", "special", "--every-class"), 1),
+        (("--json", "--format", "csv"), 1),
+        (("--json", "--format", "text"), 1),
         (("--output", "/nowhere/at/all"), 78),
     ],
 )

@@ -54,6 +54,9 @@ def _check(compiled: CompiledPolicy, matrix: Matrix) -> int:
         if region.exclusion is None:
             is_transfer = any(permit.basis.is_transfer for permit in region.permits)
             assert (line["verdict"] == "transfer") == is_transfer
+            abroad = not line["place"].startswith(tables.regions[tables.index[region.region]].country)
+            free = not region.permits or any(permit.basis is Basis.UNRESTRICTED for permit in region.permits)
+            assert (line["verdict"] == "permitted_abroad") == (not is_transfer and abroad and free)
             assert all(permit.name in line["rule"] and permit.cite in line["citation"] for permit in region.permits)
         else:
             assert line["rule"].startswith(region.exclusion)
@@ -117,13 +120,77 @@ def test_text_is_aligned_and_fits(width: int) -> None:
     assert "  S  " not in text, "the legend has what is used"
 
 
+def test_permitted_abroad_is_told_apart_from_internal() -> None:
+    matrix = matrix_of(demo(), AT_S, Wanted(tenants=(ACME,)))
+    (section,) = matrix.sections
+    letters = {row.words: "".join(cell.mark.letter for cell in row.cells) for row in section.rows}
+    assert letters["the United States"] == "UU.P"
+    assert letters["the EEA"] == "PP.A"
+    assert "  U  permitted, abroad, not restricted" in format_text(matrix)
+    html = "".join(format_page(matrix))
+    assert '<td class="abroad">U</td><td>permitted, abroad, not restricted</td>' in html
+    assert ".abroad{background" in html
+    assert '<td class="abroad" title="permitted, abroad, not restricted; us.eea (unrestricted)' in html
+    verdicts = {(line["place"], line["region"]): line["verdict"] for line in _rows("".join(format_csv(matrix)))}
+    assert [verdicts["US", region] for region in ("eu-fra", "me-dxb", "us-iad")] == [
+        "permitted_abroad", "excluded", "permitted",
+    ]  # fmt: skip
+    assert verdicts["FR", "eu-ams"] == "permitted"
+
+
+def test_rows_that_rest_on_what_is_not_verified_are_marked() -> None:
+    doubted = ("  - id: uae\n", "  - id: uae\n    verified: false\n    note: nobody read it\n")
+    matrix = matrix_of(demo(doubted), AT_S, Wanted(tenants=(ACME,)))
+    text = "\n".join(format_text(matrix))
+    assert "This is what the policy says, not legal advice; regimes marked 'not verified'" in text
+    assert "the United Arab Emirates (not verified)" in text
+    assert text.count("(not verified)") == 1
+    html = "".join(format_page(matrix))
+    assert "<p>This is what the policy says, not legal advice; regimes marked" in html
+    assert "(here uae)" in html
+    assert "<em>(not verified: uae)</em>" in html
+    lines = _rows("".join(format_csv(matrix)))
+    assert {line["place"] for line in lines if line["not_verified"]} == {"AE"}
+    assert {line["not_verified"] for line in lines} == {"", "uae"}
+    assert "(none here)" in matrix_of(demo(), AT_S, Wanted(tenants=(ACME,))).notice
+
+
+def test_an_exclusion_is_the_policys_and_not_the_laws() -> None:
+    html = "".join(format_page(matrix_of(demo(), AT_S, Wanted(tenants=(ACME,)))))
+    assert "excluded: no permit of a regime" in html
+    assert all("law" not in f"{mark.meaning} {mark.tone}" for mark in MARKS)
+
+
 @pytest.mark.slow
-def test_a_hundred_regions_are_cut_into_blocks() -> None:
+def test_names_that_do_not_fit_are_numbered_and_those_alike_share_a_column() -> None:
+    matrix = matrix_of(_starter(), AT_S)
+    lines = list(format_text(matrix, 100))
+    (first,) = [line.split() for line in lines if line.split()[:1] == ["1"] and not line.strip().startswith("1 2")]
+    assert first[1].startswith("ae-")
+    heads = [line.split() for line in lines if line.strip().startswith("1 2 3")]
+    assert len(heads) == len(matrix.sections), "one table for each section, in one block"
+    named = [name.strip(",") for line in lines for name in line.split() if name.strip(",") in _ids(matrix)]
+    assert sorted(named) == sorted(_ids(matrix)), "each region is in the key, once"
+    # Narrower than all the numbers need, it is cut into blocks, and every letter is still there.
+    narrow = list(format_text(matrix, 50))
+    assert max(len(line) for line in narrow if line != matrix.revision) <= 50
+    assert len([line for line in narrow if line.strip().startswith("1 2 3")]) == len(matrix.sections)
+    assert sum(line.strip().split()[-1:] == heads[0][-1:] for line in narrow) == len(matrix.sections)
+
+
+def _ids(matrix: Matrix) -> list[str]:
+    return [region.id for region in matrix.regions]
+
+
+@pytest.mark.slow
+def test_a_hundred_regions_that_are_alike_share_a_column() -> None:
     regions = "".join(f"  zz-{n:03}: {{country: DE, models: {{digits: {{}}}}}}\n" for n in range(100))
     compiled = demo(("  me-dxb: {", f"{regions}  me-dxb: {{"))
     lines = list(format_text(matrix_of(compiled, AT_S, Wanted(tenants=(ACME,))), 100))
     assert max(map(len, lines)) <= 100
-    assert sum(line.count("P") for line in lines if line.startswith("the EEA")) == 102
+    (row,) = [line for line in lines if line.startswith("the EEA")]
+    assert sorted(row.removeprefix("the EEA").split()) == [".", "A", "P"]
+    assert sum(line.count("zz-") for line in lines) == 100
 
 
 class _Page(HTMLParser):
