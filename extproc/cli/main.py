@@ -33,6 +33,15 @@ _EPILOG = dedent(
 class _Parser(argparse.ArgumentParser):
     """A parser that exits with 1 on wrong usage, because 2 means "integrity" to an auditor."""
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Report what is left over where it was left, with that command's usage, and not with the program's."""
+        found, left = super().parse_known_args(args, namespace)
+        if left and self._subparsers is None:
+            self.error(f"unrecognized arguments: {' '.join(left)}")
+        return found, left
+
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
         self.exit(1, f"{self.prog}: {message}. Try: {self.prog} --help\n")

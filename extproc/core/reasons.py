@@ -46,7 +46,7 @@ class Refusal(StrEnum):
     """No regime of the policy governs this jurisdiction and class: undefined, so refused."""
 
     WRONG_INGRESS = "wrong_ingress"
-    """The law does not permit the region in which the request arrived, and the policy does not let that pass."""
+    """The regimes do not permit the region in which the request arrived, and the policy does not let that pass."""
 
     NO_PERMITTED_REGION = "no_permitted_region"
     """Tier 1 left nothing."""

@@ -63,7 +63,7 @@ class Profile(StrEnum):
 
 
 class OnMismatch(StrEnum):
-    """What to do with a request that arrived in a region which the law does not permit for it."""
+    """What to do with a request that arrived in a region which the regimes do not permit for it."""
 
     OBSERVE = "observe"
     REDIRECT = "redirect"

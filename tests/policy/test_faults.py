@@ -272,6 +272,7 @@ FAULTS = [
     ("{email: personal,", "{§mail: personal,", "'mail' is no detector", "write one of email, iban, card"),
     ("{email: personal,", "{email: §person,", "'person' is no class", "did you mean 'personal'"),
     ('regex: "C-[0-9]{6}"', 'regex: §"C-[0-9"', "no pattern of RE2: missing ]", "in the syntax of RE2"),
+    ('regex: "C-[0-9]{6}"', 'regex: §"\\\\QC.6"', "no pattern of RE2", "in the syntax of RE2"),  # open at its end
     ('regex: "C-[0-9]{6}"', 'regex: §"(a)\\\\1"', "no pattern of RE2", "in the syntax of RE2"),
     ('regex: "C-[0-9]{6}"', 'regex: §"[0-9]*"', "matches the empty text", "make it ask for something"),
     ('regex: "C-[0-9]{6}"', f"regex: §{'a' * 1001}", "has 1001 characters", "at most 1000"),

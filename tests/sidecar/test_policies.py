@@ -1,6 +1,7 @@
 """Policies from elsewhere, signed ones, candidates beside them, and a policy that several sidecars share."""
 
 import asyncio
+import fcntl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from support.sidecar import Setup, Sidecar
 
 from extproc.audit.show import read_records
 from extproc.bundle.bundle import sign_bundle
+from extproc.bundle.last_good import StateFolder
 from extproc.core.decide import Decision
 from extproc.ledger.entries import decision_from_entry
 from extproc.notes.keys import SigningKey, add_vkey, generate_key
@@ -23,6 +25,10 @@ _COUNSEL, _OFFICER = "acme/policy/a-counsel", "acme/policy/b-officer"
 _FRENCH_BANK = processing_request(address="31.1.0.7:0", claims={"tenant": "acme"})
 _GERMAN = processing_request(address="31.0.0.7:0")
 _REFUSED = 'situs_reloads_total{result="refused"}'
+_ORDER = (
+    'apiVersion: situs/v1\noverrides: [{id: LT-1, effect: suspend, region: eu-fra, reason: r, from: "2026-01-01", '
+    "approved_by: [a, b]}]\n"
+)
 _TAKEN = 'situs_reloads_total{result="taken"}'
 
 
@@ -201,15 +207,11 @@ async def test_a_legal_order_does_not_wait_for_a_policy_of_thousands_of_tenants(
     at = text.index("  # Whoever presents no token at all.")
     many = "".join(f"  t{n}: {{match: {{jwt.tenant: t{n}}}, class: personal}}\n" for n in range(12_000))
     large = _version(text[:at] + many + text[at:], 2)
-    order = (
-        'apiVersion: situs/v1\noverrides: [{id: LT-1, effect: suspend, region: eu-fra, reason: r, from: "2026-01-01", '
-        "approved_by: [a, b]}]\n"
-    )
     async with _running(setup) as sidecar:
         assert b"eu-fra" in (await sidecar.process(_GERMAN)).SerializeToString()
         setup.policy.write_text(large)
         await asyncio.sleep(0.5)  # by now it is being read
-        setup.overrides.write_text(order)
+        setup.overrides.write_text(_ORDER)
         ordered_s = time.monotonic()
 
         async def is_suspended() -> bool:
@@ -220,3 +222,69 @@ async def test_a_legal_order_does_not_wait_for_a_policy_of_thousands_of_tenants(
         assert await sidecar.metric('situs_policy_version{policy="demo"}') == 1
         await _count(sidecar, 'situs_policy_version{policy="demo"}', 2)
         assert await is_suspended()
+
+
+async def test_a_legal_order_does_not_wait_for_the_state_folder(setup: Setup, signers: Signers, tmp_path: Path) -> None:
+    text = setup.policy.read_text()
+    state = tmp_path / "state"
+    setup.policy.write_bytes(signers.sign(text))
+    setup.options = [*signers.options, "--state", str(state)]
+    async with _running(setup) as sidecar:
+        with (state / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            setup.policy.write_bytes(signers.sign(_version(text, 2)))
+            await asyncio.sleep(1.0)
+            setup.overrides.write_text(_ORDER)
+
+            async def is_suspended() -> bool:
+                return b"eu-fra" not in (await sidecar.process(_GERMAN)).SerializeToString()
+
+            await sidecar.until(is_suspended)
+            assert await sidecar.metric('situs_policy_version{policy="demo"}') == 1
+        await _count(sidecar, 'situs_policy_version{policy="demo"}', 2)
+        assert await is_suspended()
+    assert StateFolder(state).read() is not None
+
+
+async def test_a_good_file_beside_a_bad_one_is_not_lost(setup: Setup, tmp_path: Path) -> None:
+    text = setup.policy.read_text()
+    shadow = tmp_path / "candidate.yaml"
+    shadow.write_text(text)
+    setup.options = ["--shadow", str(shadow)]
+    async with _running(setup) as sidecar:
+        setup.policy.write_text(_version(text, 2).replace("country: NL", "country: EU"))
+        shadow.write_text(text.replace("mechanisms: {dpf: true}", "mechanisms: {}"))
+        await _count(sidecar, _REFUSED, 1)
+        assert await sidecar.metric("situs_configuration_stale") == 1
+        setup.policy.write_text(_version(text, 2))
+        await _count(sidecar, _TAKEN, 1)
+        assert await sidecar.metric("situs_configuration_stale") == 0
+        await sidecar.process(_FRENCH_BANK)
+        assert await sidecar.metric('situs_shadow_decisions_total{difference="narrower"}') == 1
+
+
+async def test_a_policy_that_cannot_be_started_by_is_not_kept(setup: Setup, signers: Signers, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    setup.policy.write_bytes(signers.sign(_version(setup.policy.read_text(), 9)))
+    setup.options = [*signers.options, "--state", str(state)]
+    code, _ = setup.refused("--region", "nowhere")
+    assert code == 78
+    assert StateFolder(state).read() is None
+
+
+async def test_a_policy_that_others_signed_again_is_kept_with_their_signatures(
+    setup: Setup, signers: Signers, tmp_path: Path
+) -> None:
+    text = setup.policy.read_text()
+    state = StateFolder(tmp_path / "state")
+    setup.options = ["--policy-keys", str(signers.file), "--state", str(tmp_path / "state")]
+    setup.policy.write_bytes(signers.sign(text, _COUNSEL))
+    async with _running(setup) as sidecar:
+        again = signers.sign(text, _OFFICER)
+        setup.policy.write_bytes(again)
+
+        async def is_kept() -> bool:
+            kept = state.read()
+            return kept is not None and kept.data == again
+
+        await sidecar.until(is_kept)

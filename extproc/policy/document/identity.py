@@ -46,7 +46,7 @@ class Ingress:
     they are."""
 
     on_mismatch: OnMismatch = OnMismatch.OBSERVE
-    """What follows when the law does not permit the region in which the request arrived: TLS ended there, so its data
+    """What follows when the regimes do not permit the region in which the request arrived: TLS ended there, so its data
     has moved before anything was routed. `observe` records it, `redirect` sends the client to the right host (307)
     before it sends a body, or refuses where there is none, `refuse` answers 421. Default: `observe`."""
 
