@@ -19,7 +19,7 @@ from bench.profiles.evidence import Crossing, examine
 from bench.profiles.figures import Figures, percentile, summarise
 from bench.profiles.policies import policy_of, round_trips_s
 from bench.profiles.report import run_of, write_results
-from bench.profiles.story import SHORT, Phase, tell
+from bench.profiles.story import SHORT, tell
 from bench.profiles.table import BEGIN, END, MarkerError, table_in, updated
 from bench.profiles.traffic import EEA, KINDS, PER_CYCLE, kind_at
 from extproc.core.tables import Profile
@@ -68,9 +68,6 @@ async def test_each_profile_does_what_its_row_says_and_nothing_leaves_its_permit
     assert fast.by_kind["BR, open data"].served > 0
     abroad = fast.by_kind["AE, open data"]
     assert abroad.regions.get("me-dxb", 0) < abroad.served / 2
-
-    lost = {profile: each.by_phase[Phase.BOTH_LOST].unserved_share for profile, each in figures.items()}
-    assert lost[Profile.LEGAL_FIRST] > lost[Profile.HYBRID] > lost[Profile.PERFORMANCE_FIRST]
 
     write_results(tmp_path / "results", run_of(cases, figures, SHORT, told.seconds))
     written = (tmp_path / "results" / "profiles.md").read_text()
