@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 from bench.profiles.policies import round_trips_s
 from bench.profiles.story import Answer, Told
@@ -86,6 +87,10 @@ class Proof:
         return self.verify_exit == 0 and not self.violations and not self.missing and not self.leaks
 
 
+_WITHOUT_DECISION: Final = (0, 503, 504)
+"""Nothing came back; the sidecar or every region of the plan was gone; the sidecar was late."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Records:
     decisions: dict[str, Decision]
@@ -114,8 +119,10 @@ def examine(told: Told) -> tuple[list[Case], dict[Profile, Proof]]:
 
 
 def _is_missing(answer: Answer, records: _Records) -> bool:
-    """Tell whether an answer has no record. Where nothing at all came back, none is expected."""
-    return (answer.status != 0 or answer.decision is not None) and (answer.decision or "") not in records.decisions
+    """Tell whether an answer has no record. Where Envoy answered by itself, or nobody, there is no id to look for."""
+    if answer.decision is None:
+        return answer.status not in _WITHOUT_DECISION
+    return answer.decision not in records.decisions
 
 
 def _read(log: Path) -> _Records:
