@@ -2,10 +2,7 @@
 """Codes of places. Countries are checked by the parser; whether a subdivision exists takes a list of all of them."""
 
 from collections.abc import Iterator
-from functools import cache
 from typing import TypeAlias
-
-import pycountry
 
 from extproc.policy.document import PolicyDocument
 from extproc.policy.zones import BUILTIN_ZONES
@@ -13,8 +10,7 @@ from extproc.review.lint.check import Found, check
 from extproc.review.lint.finding import Level
 from extproc.review.lint.matter import Matter
 from extproc.review.lint.territories import named_by, named_in
-from extproc.review.lint.words import listed
-from extproc.strict_yaml import nearest
+from extproc.review.words.subdivisions import mend_of_subdivision
 
 _Path: TypeAlias = tuple[str | int, ...]
 
@@ -27,20 +23,9 @@ def unknown_subdivision(matter: Matter) -> Iterator[Found]:
     often than this program is released. If a code is right and this says otherwise, update `pycountry`.
     """
     for path, code in dict.fromkeys(_codes(matter.document)):
-        if "-" in code and code not in _subdivisions():
-            country = code[:2]
-            known = [each for each in _subdivisions() if each.startswith(f"{country}-")]
-            guess = nearest(code, known)
-            hint = f"did you mean {guess}? " if guess else ""
-            mend = (
-                f"{hint}write one of {listed(known, most=12)}" if known else f"write {country}: it has no subdivisions"
-            )
+        mend = mend_of_subdivision(code)
+        if mend is not None:
             yield Found(matter.places(*path, word=code), f"there is no subdivision {code}", mend)
-
-
-@cache
-def _subdivisions() -> frozenset[str]:
-    return frozenset(each.code for each in pycountry.subdivisions)
 
 
 def _codes(document: PolicyDocument) -> Iterator[tuple[_Path, str]]:
