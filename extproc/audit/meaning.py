@@ -16,6 +16,15 @@ from extproc.core.ids import RegionId
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.decision_reader import check_answers, permitted_regions, shadow_verdict
 from extproc.ledger.entries import delivery_from_entry, kind_of, parse_entry, suspension_from_proto
+from extproc.ledger.housekeeping import (
+    drill_from_entry,
+    erasure_from_entry,
+    head_from_entry,
+    heartbeat_from_entry,
+    hold_from_entry,
+    prune_from_entry,
+    rotation_from_entry,
+)
 from extproc.ledger.ids import id_to_bytes
 from extproc.ledger.log import POLICIES
 from extproc.notes.errors import MalformedError
@@ -159,8 +168,10 @@ class LogMeaning:
                 cut = entry.recovered.cut
                 message = f"the process ended without a Close, which the next start wrote; {cut} torn bytes were cut"
                 self._find(Category.NOTE, index, message)
-            case _:  # a Close, the one kind that is left
+            case "close":
                 self.closed = True
+            case _:
+                _read_housekeeping(kind, entry)
 
     def _check_place(self, index: int, kind: str, at_s: float) -> None:
         """Check that an entry of this kind and time may stand here."""
@@ -255,3 +266,22 @@ class LogMeaning:
         self.findings.append(
             Finding(category=category, message=message, file=self._name, entry=index, expected=expected, found=found)
         )
+
+
+def _read_housekeeping(kind: str, entry: pb.Entry) -> None:
+    """Read an entry about the log itself, for its form alone. Raises MalformedError."""
+    match kind:
+        case "heartbeat":
+            heartbeat_from_entry(entry)
+        case "rotation":
+            rotation_from_entry(entry)
+        case "erasure":
+            erasure_from_entry(entry)
+        case "prune":
+            prune_from_entry(entry)
+        case "hold":
+            hold_from_entry(entry)
+        case "drill":
+            drill_from_entry(entry)
+        case _:  # a Head, the one kind that is left
+            head_from_entry(entry)

@@ -27,8 +27,30 @@ def summarise(entry: pb.Entry) -> str:
             return f"{entry.gap.entries} entries were not recorded: {entry.gap.reason}"
         case "recovered":
             return f"{entry.recovered.size} entries were good, {entry.recovered.cut} bytes were cut"
-        case _:
+        case "close":
             return entry.close.reason
+        case _:
+            return _summarise_housekeeping(entry)
+
+
+def _summarise_housekeeping(entry: pb.Entry) -> str:
+    """Say what an entry about the log itself holds."""
+    match kind_of(entry):
+        case "heartbeat":
+            return f"alive, {entry.heartbeat.sequence} decisions so far"
+        case "rotation":
+            return "another key signs from here on"
+        case "erasure":
+            erasure = entry.erasure
+            return f"{erasure.keys} keys of {erasure.tenant} destroyed ({erasure.scope}): {erasure.reason}"
+        case "prune":
+            return f"entries of {entry.prune.origin} before {entry.prune.end} removed: {entry.prune.reason}"
+        case "hold":
+            return f"hold {entry.hold.id} on {entry.hold.origin} {entry.hold.action}: {entry.hold.reason}"
+        case "drill":
+            return f"drill {entry.drill.scenario}: {'passed' if entry.drill.passed else 'failed'}"
+        case _:
+            return f"has seen {entry.head.checkpoint.decode(errors='replace').partition(chr(10))[0]}"
 
 
 def _name_policy(policy: pb.Policy) -> str:

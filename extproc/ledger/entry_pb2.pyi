@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Entry(_message.Message):
-    __slots__ = ("at_s", "genesis", "config", "decision", "delivery", "override", "gap", "recovered", "close")
+    __slots__ = ("at_s", "genesis", "config", "decision", "delivery", "override", "gap", "recovered", "close", "heartbeat", "rotation", "erasure", "prune", "hold", "drill", "head")
     AT_S_FIELD_NUMBER: _ClassVar[int]
     GENESIS_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,13 @@ class Entry(_message.Message):
     GAP_FIELD_NUMBER: _ClassVar[int]
     RECOVERED_FIELD_NUMBER: _ClassVar[int]
     CLOSE_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    ROTATION_FIELD_NUMBER: _ClassVar[int]
+    ERASURE_FIELD_NUMBER: _ClassVar[int]
+    PRUNE_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    DRILL_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
     at_s: float
     genesis: Genesis
     config: ConfigSnapshot
@@ -26,7 +33,14 @@ class Entry(_message.Message):
     gap: Gap
     recovered: Recovered
     close: Close
-    def __init__(self, at_s: _Optional[float] = ..., genesis: _Optional[_Union[Genesis, _Mapping]] = ..., config: _Optional[_Union[ConfigSnapshot, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., recovered: _Optional[_Union[Recovered, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ...) -> None: ...
+    heartbeat: Heartbeat
+    rotation: KeyRotation
+    erasure: Erasure
+    prune: Prune
+    hold: Hold
+    drill: Drill
+    head: Head
+    def __init__(self, at_s: _Optional[float] = ..., genesis: _Optional[_Union[Genesis, _Mapping]] = ..., config: _Optional[_Union[ConfigSnapshot, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., recovered: _Optional[_Union[Recovered, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rotation: _Optional[_Union[KeyRotation, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., drill: _Optional[_Union[Drill, _Mapping]] = ..., head: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
 
 class Genesis(_message.Message):
     __slots__ = ("origin", "durability", "program", "previous")
@@ -131,7 +145,7 @@ class Suspension(_message.Message):
     def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., reason: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Decision(_message.Message):
-    __slots__ = ("id", "sequence", "config", "facts", "verdict", "shadow", "choice", "steer", "deny", "transfers", "permits")
+    __slots__ = ("id", "sequence", "config", "facts", "verdict", "shadow", "choice", "steer", "deny", "transfers", "permits", "durability", "private")
     ID_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +157,8 @@ class Decision(_message.Message):
     DENY_FIELD_NUMBER: _ClassVar[int]
     TRANSFERS_FIELD_NUMBER: _ClassVar[int]
     PERMITS_FIELD_NUMBER: _ClassVar[int]
+    DURABILITY_FIELD_NUMBER: _ClassVar[int]
+    PRIVATE_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     sequence: int
     config: str
@@ -154,7 +170,31 @@ class Decision(_message.Message):
     deny: Deny
     transfers: _containers.RepeatedCompositeFieldContainer[Transfer]
     permits: _containers.RepeatedCompositeFieldContainer[Permit]
-    def __init__(self, id: _Optional[bytes] = ..., sequence: _Optional[int] = ..., config: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., shadow: _Optional[_Union[Shadow, _Mapping]] = ..., choice: _Optional[_Union[Choice, _Mapping]] = ..., steer: _Optional[_Union[Steer, _Mapping]] = ..., deny: _Optional[_Union[Deny, _Mapping]] = ..., transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ..., permits: _Optional[_Iterable[_Union[Permit, _Mapping]]] = ...) -> None: ...
+    durability: str
+    private: Private
+    def __init__(self, id: _Optional[bytes] = ..., sequence: _Optional[int] = ..., config: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., verdict: _Optional[_Union[Verdict, _Mapping]] = ..., shadow: _Optional[_Union[Shadow, _Mapping]] = ..., choice: _Optional[_Union[Choice, _Mapping]] = ..., steer: _Optional[_Union[Steer, _Mapping]] = ..., deny: _Optional[_Union[Deny, _Mapping]] = ..., transfers: _Optional[_Iterable[_Union[Transfer, _Mapping]]] = ..., permits: _Optional[_Iterable[_Union[Permit, _Mapping]]] = ..., durability: _Optional[str] = ..., private: _Optional[_Union[Private, _Mapping]] = ...) -> None: ...
+
+class Private(_message.Message):
+    __slots__ = ("pseudonym", "request", "sealed", "day")
+    PSEUDONYM_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    pseudonym: bytes
+    request: bytes
+    sealed: bytes
+    day: str
+    def __init__(self, pseudonym: _Optional[bytes] = ..., request: _Optional[bytes] = ..., sealed: _Optional[bytes] = ..., day: _Optional[str] = ...) -> None: ...
+
+class SealedBlock(_message.Message):
+    __slots__ = ("subject", "request_id", "address")
+    SUBJECT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    subject: str
+    request_id: str
+    address: str
+    def __init__(self, subject: _Optional[str] = ..., request_id: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class Facts(_message.Message):
     __slots__ = ("tenant", "binding", "model", "classes", "signals", "faults")
@@ -349,16 +389,18 @@ class Override(_message.Message):
     def __init__(self, action: _Optional[str] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ...) -> None: ...
 
 class Gap(_message.Message):
-    __slots__ = ("reason", "entries", "first_at_s", "last_at_s")
+    __slots__ = ("reason", "entries", "first_at_s", "last_at_s", "released")
     REASON_FIELD_NUMBER: _ClassVar[int]
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     FIRST_AT_S_FIELD_NUMBER: _ClassVar[int]
     LAST_AT_S_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
     reason: str
     entries: int
     first_at_s: float
     last_at_s: float
-    def __init__(self, reason: _Optional[str] = ..., entries: _Optional[int] = ..., first_at_s: _Optional[float] = ..., last_at_s: _Optional[float] = ...) -> None: ...
+    released: int
+    def __init__(self, reason: _Optional[str] = ..., entries: _Optional[int] = ..., first_at_s: _Optional[float] = ..., last_at_s: _Optional[float] = ..., released: _Optional[int] = ...) -> None: ...
 
 class Recovered(_message.Message):
     __slots__ = ("size", "segment", "offset", "cut")
@@ -377,3 +419,105 @@ class Close(_message.Message):
     REASON_FIELD_NUMBER: _ClassVar[int]
     reason: str
     def __init__(self, reason: _Optional[str] = ...) -> None: ...
+
+class Heartbeat(_message.Message):
+    __slots__ = ("sequence", "running_s", "free_bytes")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_S_FIELD_NUMBER: _ClassVar[int]
+    FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    running_s: float
+    free_bytes: int
+    def __init__(self, sequence: _Optional[int] = ..., running_s: _Optional[float] = ..., free_bytes: _Optional[int] = ...) -> None: ...
+
+class KeyRotation(_message.Message):
+    __slots__ = ("delegation", "checkpoint")
+    DELEGATION_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    delegation: bytes
+    checkpoint: bytes
+    def __init__(self, delegation: _Optional[bytes] = ..., checkpoint: _Optional[bytes] = ...) -> None: ...
+
+class Erasure(_message.Message):
+    __slots__ = ("scope", "tenant", "days", "pseudonyms", "keys", "reason", "approved_by")
+    SCOPE_FIELD_NUMBER: _ClassVar[int]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    PSEUDONYMS_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
+    scope: str
+    tenant: str
+    days: _containers.RepeatedScalarFieldContainer[str]
+    pseudonyms: _containers.RepeatedScalarFieldContainer[bytes]
+    keys: int
+    reason: str
+    approved_by: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, scope: _Optional[str] = ..., tenant: _Optional[str] = ..., days: _Optional[_Iterable[str]] = ..., pseudonyms: _Optional[_Iterable[bytes]] = ..., keys: _Optional[int] = ..., reason: _Optional[str] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Prune(_message.Message):
+    __slots__ = ("origin", "end", "size", "root", "newest_at_s", "reason", "approved_by")
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_AT_S_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
+    origin: str
+    end: int
+    size: int
+    root: bytes
+    newest_at_s: float
+    reason: str
+    approved_by: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, origin: _Optional[str] = ..., end: _Optional[int] = ..., size: _Optional[int] = ..., root: _Optional[bytes] = ..., newest_at_s: _Optional[float] = ..., reason: _Optional[str] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Hold(_message.Message):
+    __slots__ = ("action", "id", "origin", "from_s", "until_s", "reason", "approved_by")
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    FROM_S_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_S_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
+    action: str
+    id: str
+    origin: str
+    from_s: float
+    until_s: float
+    reason: str
+    approved_by: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, action: _Optional[str] = ..., id: _Optional[str] = ..., origin: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., reason: _Optional[str] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Drill(_message.Message):
+    __slots__ = ("scenario", "region", "began_at_s", "ended_at_s", "requests", "failed", "outside_permitted", "recovery_s", "passed", "report")
+    SCENARIO_FIELD_NUMBER: _ClassVar[int]
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_AT_S_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_S_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    OUTSIDE_PERMITTED_FIELD_NUMBER: _ClassVar[int]
+    RECOVERY_S_FIELD_NUMBER: _ClassVar[int]
+    PASSED_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    scenario: str
+    region: str
+    began_at_s: float
+    ended_at_s: float
+    requests: int
+    failed: int
+    outside_permitted: int
+    recovery_s: float
+    passed: bool
+    report: bytes
+    def __init__(self, scenario: _Optional[str] = ..., region: _Optional[str] = ..., began_at_s: _Optional[float] = ..., ended_at_s: _Optional[float] = ..., requests: _Optional[int] = ..., failed: _Optional[int] = ..., outside_permitted: _Optional[int] = ..., recovery_s: _Optional[float] = ..., passed: _Optional[bool] = ..., report: _Optional[bytes] = ...) -> None: ...
+
+class Head(_message.Message):
+    __slots__ = ("checkpoint",)
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    checkpoint: bytes
+    def __init__(self, checkpoint: _Optional[bytes] = ...) -> None: ...

@@ -25,6 +25,11 @@ SCRATCH: Final = "scratch"
 LOG_VKEY: Final = "log.vkey"
 POLICIES: Final = "policies"
 QUARANTINED: Final = "QUARANTINED"
+DELEGATIONS: Final = "delegations"
+"""Beside a log: the notes by which the organisation's key delegates to the keys that sign here. Absent for a log whose
+keys are trusted directly."""
+WITNESSED: Final = "witnessed"
+"""Beside a log: its latest checkpoint that enough witnesses have cosigned. Absent where none has."""
 
 Clock: TypeAlias = Callable[[], float]
 """Gives Unix time in seconds."""

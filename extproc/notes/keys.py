@@ -10,7 +10,7 @@ A public key is a verifier key of C2SP signed-note in a `.vkey` file, one per li
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -27,6 +27,19 @@ from extproc.notes.note import VerifierKey, format_vkey, parse_vkey
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _LARGEST: Final = 4096
 """Far above any Ed25519 key file: something larger is something else."""
+
+
+class Signer(Protocol):
+    """Whatever signs: a key in a file, or one that never leaves a hardware module."""
+
+    @property
+    def public(self) -> bytes:
+        """The 32 bytes of the public half."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Give the 64 bytes of the Ed25519 signature."""
+        ...
 
 
 class SigningKey:

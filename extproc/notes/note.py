@@ -1,4 +1,4 @@
-"""Signed notes: a text, and signatures over it by named Ed25519 keys.
+"""Signed notes: a text, and signatures over it by named Ed25519 keys, of its authors and of witnesses.
 
 Owns the format, strictly: what parses formats back to the same bytes. Where keys are kept is for
 :mod:`extproc.notes.keys`; what the text says is for those who sign it.
@@ -10,6 +10,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 from hashlib import sha256
 from typing import Final, TypeAlias
 
@@ -18,8 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from extproc.notes.errors import MalformedError, SignatureError, UnknownSignerError
 
-_ED25519: Final = b"\x01"
-"""SPEC: signature type of Ed25519."""
+_TIME_BYTES: Final = 8
 _KEY_BYTES: Final = 32
 _ID_BYTES: Final = 4
 _SIGNATURE_BYTES: Final = 64
@@ -28,8 +28,21 @@ LONGEST: Final = 16 << 20
 _DASH: Final = "— "  # SPEC: em dash (U+2014), space
 _CONTROL: Final = re.compile("[\x00-\x09\x0b-\x1f]")
 
+
+class KeyType(IntEnum):
+    """What a key signs. SPEC: signature types of signed-note."""
+
+    ED25519 = 1
+    """The text itself."""
+
+    COSIGNATURE = 4
+    """The text and a time, as a witness does: cosignature/v1 of https://c2sp.org/tlog-cosignature."""
+
+
 Sign: TypeAlias = Callable[[bytes], bytes]
 """Gives the 64 bytes of an Ed25519 signature over a message."""
+
+_TYPES: Final = {bytes([each]): each for each in KeyType}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +64,11 @@ class Note:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifierKey:
-    """A public key and the name by which it signs."""
+    """A public key of Ed25519, the name by which it signs and what it signs."""
 
     name: str
     public: bytes
+    type: KeyType = KeyType.ED25519
 
     def __post_init__(self) -> None:
         _check_name(self.name)
@@ -64,20 +78,36 @@ class VerifierKey:
     @property
     def key_id(self) -> bytes:
         """The first four bytes of SHA-256(name, newline, type, key)."""
-        return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:_ID_BYTES]
+        return sha256(self.name.encode() + b"\n" + bytes([self.type]) + self.public).digest()[:_ID_BYTES]
 
     def verifies(self, text: str, signature: bytes) -> bool:
         """Tell whether `signature` is this key's over `text`."""
+        message = text.encode()
+        if self.type is KeyType.COSIGNATURE:
+            if len(signature) != _TIME_BYTES + _SIGNATURE_BYTES:
+                return False
+            message = cosigned_message(text, int.from_bytes(signature[:_TIME_BYTES]))
+            signature = signature[_TIME_BYTES:]
         try:
-            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except InvalidSignature:
             return False
         return True
 
 
+def cosigned_message(text: str, at_s: int) -> bytes:
+    """Give what a witness signs at a time in Unix seconds. SPEC: tlog-cosignature."""
+    return f"cosignature/v1\ntime {at_s}\n{text}".encode()
+
+
+def cosigned_at_s(signature: Signature) -> int:
+    """Give the time that a witness put into its verified signature, in Unix seconds."""
+    return int.from_bytes(signature.signature[:_TIME_BYTES])
+
+
 def format_vkey(key: VerifierKey) -> str:
     """Write a key as `name+hash+base64`."""
-    return f"{key.name}+{key.key_id.hex()}+{b64encode(_ED25519 + key.public).decode()}"
+    return f"{key.name}+{key.key_id.hex()}+{b64encode(bytes([key.type]) + key.public).decode()}"
 
 
 def parse_vkey(text: str) -> VerifierKey:
@@ -87,19 +117,31 @@ def parse_vkey(text: str) -> VerifierKey:
     if not (plus and second):
         raise MalformedError(f"verifier key {text!r}: expected name+hash+base64")
     material = _decode(encoded, "verifier key")
-    if material[:1] != _ED25519:
-        raise MalformedError(f"verifier key of {name}: expected type 1 (Ed25519), found {material[:1].hex() or 'none'}")
-    key = VerifierKey(name=name, public=material[1:])
+    if material[:1] not in _TYPES:
+        found = material[:1].hex() or "none"
+        raise MalformedError(f"verifier key of {name}: expected type 1 (Ed25519) or 4 (cosignature), found {found}")
+    key = VerifierKey(name=name, public=material[1:], type=_TYPES[material[:1]])
     if key.key_id.hex() != key_id:
         raise MalformedError(f"verifier key of {name}: expected hash {key.key_id.hex()}, found {key_id}")
     return key
 
 
 def sign_note(text: str, key: VerifierKey, sign: Sign) -> bytes:
-    """Give the bytes of the note that `key` signs alone."""
+    """Give the bytes of the note that `key` signs alone, as type Ed25519."""
+    return format_note(Note(text=text, signatures=(make_signature(text, key, sign),)))
+
+
+def make_signature(text: str, key: VerifierKey, sign: Sign) -> Signature:
+    """Sign a text by a key of type Ed25519."""
     _check_text(text)
-    signature = sign(text.encode())
-    return format_note(Note(text=text, signatures=(Signature(name=key.name, key_id=key.key_id, signature=signature),)))
+    return Signature(name=key.name, key_id=key.key_id, signature=sign(text.encode()))
+
+
+def make_cosignature(text: str, key: VerifierKey, sign: Sign, *, at_s: int) -> Signature:
+    """Sign a text and a time in Unix seconds by a key of type cosignature. SPEC: tlog-cosignature."""
+    _check_text(text)
+    signature = at_s.to_bytes(_TIME_BYTES) + sign(cosigned_message(text, at_s))
+    return Signature(name=key.name, key_id=key.key_id, signature=signature)
 
 
 def format_note(note: Note) -> bytes:

@@ -1,38 +1,27 @@
-"""`situs audit`: verify logs offline, and read their records."""
+"""`situs audit verify`: prove or refute that logs are whole and signed."""
 
 import argparse
 import json
-import re
 import sys
 import time
-from collections import deque
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
-from extproc.audit.findings import EXIT_USAGE, EXIT_VERIFIED, Category, Verification
-from extproc.audit.show import Record, read_records
+from extproc.audit.findings import Category, Verification
 from extproc.audit.trust import load_trust
 from extproc.audit.verify import verify
-from extproc.core.ids import DecisionId
-from extproc.ledger import entry_pb2 as pb
+from extproc.cli.audit.usage import usage
 from extproc.ledger.errors import LedgerError
-from extproc.names import DECISION_HEADER
 from extproc.notes.errors import NoteError
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
-_KINDS: Final = tuple(field.name for field in pb.Entry.DESCRIPTOR.oneofs_by_name["kind"].fields)
 _SHOWN: Final = 50
-_PIPE_WIDTH: Final = 240
-_DECISION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Most findings that are printed of one category; --json gives them all."""
 _COLOURS: Final = {
     Category.INTEGRITY: "bold red",
@@ -41,10 +30,6 @@ _COLOURS: Final = {
     Category.INCOMPLETE: "yellow",
     Category.NOTE: "dim",
 }
-
-_AUDIT: Final = """\
-Read the decision logs of Situs from their files alone: no server, no network, no access to production."""
-
 _VERIFY: Final = """\
 Verify a log, or every log below a folder.
 
@@ -69,29 +54,18 @@ examples:
   situs audit verify /var/lib/situs/log --key operator.vkey
   situs audit verify evidence/node-1/w0/000001-5f3a90c2 --json | jq .result"""
 
-_SHOW: Final = """\
-Show the records of a log, or of every log below a folder. Verifies nothing: run `situs audit verify` first."""
 
-_SHOW_END: Final = """\
-examples:
-  situs audit show /var/lib/situs/log --kind decision --last 20
-  situs audit show /var/lib/situs/log --decision 019323f5-7a10-7cc2-8a4e-3f0d5b1c9e77 --json"""
-
-
-def register(subparsers: "_SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `audit` and its commands."""
-    audit = subparsers.add_parser("audit", help="verify and read decision logs, offline", description=_AUDIT)
-    commands = audit.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    verifying = commands.add_parser(
+def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command."""
+    parser = commands.add_parser(
         "verify",
         help="prove or refute that logs are whole and signed",
         description=_VERIFY,
         epilog=_VERIFY_END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verifying.add_argument("directory", metavar="DIR", type=Path, help="a log, or a folder with logs below it")
-    verifying.add_argument(
+    parser.add_argument("directory", metavar="DIR", type=Path, help="a log, or a folder with logs below it")
+    parser.add_argument(
         "--key",
         metavar="FILE",
         type=Path,
@@ -99,28 +73,12 @@ def register(subparsers: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         default=[],
         help="a .vkey file that you trust, or a folder of them; may be given again",
     )
-    verifying.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    verifying.add_argument("--quiet", action="store_true", help="print nothing; the exit status tells")
-    verifying.set_defaults(run=run_verify)
-
-    showing = commands.add_parser(
-        "show",
-        help="show records",
-        description=_SHOW,
-        epilog=_SHOW_END,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    showing.add_argument("directory", metavar="DIR", type=Path, help="a log, or a folder with logs below it")
-    showing.add_argument(
-        "--kind", choices=_KINDS, action="append", default=[], help="records of this kind; may be given again"
-    )
-    showing.add_argument("--decision", metavar="ID", help="records about this decision")
-    showing.add_argument("--last", metavar="N", type=int, help="the last N of them")
-    showing.add_argument("--json", action="store_true", help="print one JSON object per line")
-    showing.set_defaults(run=run_show)
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="print nothing; the exit status tells")
+    parser.set_defaults(run=run)
 
 
-def run_verify(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `situs audit verify`."""
     errors = Console(stderr=True)
     began = time.monotonic()
@@ -138,55 +96,14 @@ def run_verify(args: argparse.Namespace) -> int:
             task = bar.add_task("verifying", total=None)
             result = verify(args.directory, trust, progress=lambda entries: bar.advance(task, entries))
     except FileNotFoundError as error:
-        return _usage("verify", f"{error.filename} does not exist. Mend: check the path", quiet=args.quiet)
+        return usage("verify", f"{error.filename} does not exist. Mend: check the path", quiet=args.quiet)
     except (LedgerError, NoteError, OSError) as error:
-        return _usage("verify", str(error), quiet=args.quiet)
+        return usage("verify", str(error), quiet=args.quiet)
     if args.json:
         sys.stdout.write(json.dumps(_to_json(result)) + "\n")
     elif not args.quiet:
         _print(result, time.monotonic() - began)
     return result.exit_status
-
-
-def run_show(args: argparse.Namespace) -> int:
-    """Run `situs audit show`."""
-    decision = None if args.decision is None else DecisionId(args.decision)
-    if decision is not None and not _DECISION.fullmatch(decision):
-        return _usage(
-            "show", f"{decision} is no decision id. Mend: give the UUID that an answer bears in {DECISION_HEADER}"
-        )
-    try:
-        records: Iterable[Record] = read_records(args.directory, kinds=frozenset(args.kind), decision=decision)
-        if args.last is not None:
-            records = deque(records, maxlen=max(0, args.last))
-        if args.json:
-            for record in records:
-                sys.stdout.write(json.dumps(record.to_json()) + "\n")
-        else:
-            _print_records(records)
-    except (LedgerError, NoteError, OSError, ValueError) as error:
-        return _usage("show", str(error))
-    return EXIT_VERIFIED
-
-
-def _usage(command: str, message: str, *, quiet: bool = False) -> int:
-    if not quiet:
-        Console(stderr=True).print(Text(f"situs audit {command}: {message}"), soft_wrap=True)
-    return EXIT_USAGE
-
-
-def _print_records(records: Iterable[Record]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for column in ("time (UTC)", "log", "entry", "kind", "decision", "what"):
-        table.add_column(column, overflow="fold", justify="right" if column == "entry" else "left")
-    for record in records:
-        at = datetime.fromtimestamp(record.entry.at_s, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        table.add_row(
-            at, Text(record.log), f"{record.index:,}", record.kind, record.decision or "", Text(record.summary())
-        )
-    # A file or a pipe has no width of its own, and a table that is cut there cannot be searched.
-    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
-    console.print(table)
 
 
 def _print(result: Verification, took_s: float) -> None:

@@ -1,0 +1,20 @@
+"""`situs audit`: what an auditor runs on evidence, and what its keeper does to it. One module for each command."""
+
+from typing import TYPE_CHECKING, Final
+
+from extproc.cli.audit import show, verify
+
+if TYPE_CHECKING:
+    import argparse
+    from argparse import _SubParsersAction
+
+_AUDIT: Final = """\
+Read the decision logs of Situs from their files alone: no server, no network, no access to production."""
+
+
+def register(subparsers: "_SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `audit` and its commands."""
+    audit = subparsers.add_parser("audit", help="verify and read decision logs, offline", description=_AUDIT)
+    commands = audit.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (verify, show):
+        command.register(commands)
