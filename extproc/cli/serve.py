@@ -104,7 +104,9 @@ def run(args: argparse.Namespace) -> int:
     from extproc.notes.keys import load_or_create_key
     from extproc.sidecar.configuration import Files, load_configuration
     from extproc.sidecar.events import configure_events
-    from extproc.sidecar.serve import BAD_CONFIGURATION, BrokenSidecarError, Settings, serve
+    from extproc.sidecar.reloading import BAD_CONFIGURATION
+    from extproc.sidecar.serve import BrokenSidecarError, serve
+    from extproc.sidecar.settings import Settings
     from extproc.sidecar.watch import signatures
 
     configure_events(sys.stderr)

@@ -6,11 +6,11 @@ at start refuses to start and a bad file at reload leaves the last good configur
 
 import hashlib
 import json
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from extproc.bundle.accept import Accepted, accept
 from extproc.bundle.apart import accept_apart
@@ -29,6 +29,8 @@ from extproc.core.tables import PolicyTables
 from extproc.geo import AnonymityDatabase, GeoDatabase, GeoIdentity, geolocate
 from extproc.policy.compile import CompiledPolicy
 from extproc.policy.override_file import load_overrides
+
+_Database = TypeVar("_Database", GeoDatabase, AnonymityDatabase)
 
 PROGRAM_VERSION: Final = version("situs")
 
@@ -192,8 +194,10 @@ def read_parts(files: Files, changed: Container[Path | None], before: Configurat
         overrides=load_overrides(files.overrides)
         if files.overrides is not None and files.overrides in changed
         else None,
-        database=_load_database(files.geo, before) if files.geo is not None and files.geo in changed else None,
-        anonymity=_load_anonymity(files.anonymity, before)
+        database=_load_or_keep(GeoDatabase.load, files.geo, None if before is None else before.database)
+        if files.geo is not None and files.geo in changed
+        else None,
+        anonymity=_load_or_keep(AnonymityDatabase.load, files.anonymity, None if before is None else before.anonymity)
         if files.anonymity is not None and files.anonymity in changed
         else None,
     )
@@ -353,19 +357,9 @@ def _read_shadow(path: Path, trust: Trust | None, *, apart: bool) -> CompiledPol
     return (accept_apart if apart else accept)(data, file=str(path), trust=trust).compiled
 
 
-def _load_database(path: Path, before: Configuration | None) -> GeoDatabase:
-    """Load the database, or keep the loaded one with its warm cache when the file holds the same bytes."""
-    known = None if before is None else before.database
-    loaded = GeoDatabase.load(path, not_older_than=None if known is None else known.identity.build_epoch)
-    if known is not None and known.identity.sha256 == loaded.identity.sha256:
-        loaded.close()
-        return known
-    return loaded
-
-
-def _load_anonymity(path: Path, before: Configuration | None) -> AnonymityDatabase:
-    known = None if before is None else before.anonymity
-    loaded = AnonymityDatabase.load(path, not_older_than=None if known is None else known.identity.build_epoch)
+def _load_or_keep(load: Callable[..., _Database], path: Path, known: _Database | None) -> _Database:
+    """Load a database, or keep the loaded one with its warm cache when the file holds the same bytes."""
+    loaded = load(path, not_older_than=None if known is None else known.identity.build_epoch)
     if known is not None and known.identity.sha256 == loaded.identity.sha256:
         loaded.close()
         return known

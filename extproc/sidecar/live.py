@@ -49,19 +49,24 @@ class Live:
         self.current = _current(configuration, {}, {})
 
     def with_configuration(self, configuration: Configuration) -> Current:
-        """Give what :meth:`configure` would put in force now; regions that remain keep their health."""
-        before = self.current.snapshot
-        health = {region.id: before.health[i] for i, region in enumerate(before.policy.regions)}
-        return _current(configuration, health, self.current.regions)
+        """Make what :meth:`configure` puts in force; regions that remain keep their health."""
+        return _current(configuration, self._health(), self.current.regions)
 
-    def configure(self, configuration: Configuration) -> None:
-        """Decide by another configuration from now on."""
-        self.current = self.with_configuration(configuration)
+    def configure(self, configuration: Configuration, made: Current) -> None:
+        """Decide by another configuration from now on, with the health of this moment."""
+        health = self._health()
+        snapshot = made.snapshot
+        latest = tuple(health.get(region.id, NEVER_OBSERVED) for region in snapshot.policy.regions)
+        self.current = replace(made, snapshot=replace(snapshot, health=latest))
         self.configuration = configuration
 
     def region_of(self, cluster: str) -> RegionId | None:
         """Give the region of an Envoy cluster; one that was removed is still known, for requests on their way."""
         return self.current.regions.get(cluster)
+
+    def _health(self) -> dict[RegionId, RegionHealth]:
+        snapshot = self.current.snapshot
+        return {region.id: health for region, health in zip(snapshot.policy.regions, snapshot.health, strict=True)}
 
     def health_of(self, region: RegionId) -> RegionHealth | None:
         """Give the health of a region, None where the policy no longer has it."""

@@ -9,39 +9,22 @@ import gc
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 from typing import Final
 
 import structlog
 from google.protobuf.message import DecodeError
 
-from extproc.bundle.apart import accept_apart
-from extproc.bundle.errors import BundleError, StateError
-from extproc.bundle.last_good import LastGood, StateFolder
-from extproc.bundle.locations import source_of
-from extproc.bundle.poll import PERIOD_S, Poller
-from extproc.bundle.source import Fetched
-from extproc.bundle.start import kept_of
+from extproc.bundle.errors import BundleError
 from extproc.core.delivery import Delivery
-from extproc.core.ids import RegionId
 from extproc.geo import GeoDatabaseError
-from extproc.ledger.commit import Durability, Ledger, LogIdentity
-from extproc.ledger.errors import LedgerError
-from extproc.notes.keys import SigningKey
+from extproc.ledger.commit import Ledger
 from extproc.sidecar.admin import AdminServer
 from extproc.sidecar.configuration import (
     PROGRAM_VERSION,
     Configuration,
     ConfigurationError,
-    Files,
-    Parts,
-    check_same_envoy,
-    combine,
-    read_parts,
 )
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.health import HealthBoard
@@ -50,7 +33,8 @@ from extproc.sidecar.live import Live
 from extproc.sidecar.metrics import Metrics
 from extproc.sidecar.probes import probe_forever
 from extproc.sidecar.recorder import Recorder
-from extproc.sidecar.watch import Signature, Watcher
+from extproc.sidecar.reloading import Reloading
+from extproc.sidecar.settings import Settings
 from extproc.strict_yaml import DocumentError
 from extproc.wire.access_log import AccessLogReader
 from extproc.wire.server import PayloadServer, WireServer
@@ -68,31 +52,6 @@ BAD_CONFIGURATION: Final = (BundleError, DocumentError, GeoDatabaseError, Config
 
 class BrokenSidecarError(Exception):
     """A fault of the program's own: the process ends, because it can no longer be trusted to notice changes."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What `situs serve` is told.
-
-    `endpoints` are the cells to probe, as `host:port`s by region; empty for none. `seen` are the files as they were
-    before the configuration was loaded from them. `kept` is the bundle that the policy came from, where it comes from
-    elsewhere or a last good one is kept; its source is asked again every `poll_s` seconds. `stale` tells that the
-    source has another one that cannot be used. `drain_s` bounds how long requests in flight are finished after SIGTERM.
-    """
-
-    files: Files
-    listen: str
-    log: Path
-    identity: LogIdentity
-    key: SigningKey
-    durability: Durability
-    endpoints: Mapping[RegionId, Sequence[str]]
-    seen: Mapping[Path, Signature]
-    kept: LastGood | None = None
-    stale: bool = False
-    poll_s: float = PERIOD_S
-    admin: str | None = None
-    drain_s: float = 5.0
 
 
 async def serve(settings: Settings, configuration: Configuration) -> None:
@@ -129,22 +88,12 @@ class Sidecar:
         self._clock: Callable[[], float] = time.time
         self.metrics = Metrics()
         self.live = Live(configuration)
-        self._rendered = configuration
         self.board = HealthBoard(self.live, self._clock)
         self.deliveries = Deliveries(clock=time.monotonic, deliver=self._deliver, tried=self.board.attempted)
         self.recorder: Recorder
         self.wire: WireServer
         self.broken = asyncio.Event()
         self._serving = False
-        self._refused: frozenset[Path] = frozenset()
-        self._source_refused = settings.stale
-        self._reloading = asyncio.Lock()
-        self._policies = asyncio.Lock()
-        origin = settings.files.policy
-        self._state = None if origin.state is None else StateFolder(origin.state)
-        self._kept: LastGood | None = None
-        if settings.kept is not None:
-            self._keep(settings.kept)
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Open the log, record what is decided by, and only then listen."""
@@ -161,23 +110,13 @@ class Sidecar:
         stack.push_async_callback(ledger.close)
         self.recorder = Recorder(ledger, program=PROGRAM_VERSION, clock=self._clock)
         stack.push_async_callback(self._finish_deliveries)
-        await self.recorder.record_overrides((), self.live.configuration.suspensions)
-        await self._record_configuration(self.live.configuration)
-        if self._state is not None and settings.kept is not None:
-            await asyncio.to_thread(self._state.write, settings.kept)
-        self._say_if_stale()
-        self._warn_of_inert(self.live.configuration)
-        self.metrics.configured(self.live.configuration, self._clock())
+        reloading = Reloading(settings, live=self.live, recorder=self.recorder, metrics=self.metrics, clock=self._clock)
+        await reloading.begin()
 
         # 2. What keeps the snapshot current.
         self._background(stack, self._settle_forever())
-        # Legal orders have a watcher of their own, because another file may take long to load.
-        orders = {path: seen for path, seen in settings.seen.items() if path == settings.files.overrides}
-        others = {path: seen for path, seen in settings.seen.items() if path not in orders}
-        for seen in filter(None, (orders, others)):
-            self._background(stack, Watcher(seen, self._reload).look_forever())
-        if settings.files.policy.path is None:
-            self._background(stack, self._poller().poll_forever())
+        for work in reloading.watch():
+            self._background(stack, work)
         if settings.endpoints:
             self._background(stack, probe_forever(settings.endpoints, self.board.probed))
         if settings.admin is not None:
@@ -197,7 +136,7 @@ class Sidecar:
             settings.listen,
             process=hop,
             payloads=None
-            if self._rendered.reading.payload is None
+            if self.live.configuration.reading.payload is None
             else PayloadServer(process=hop.answer, preview=hop.preview),
             open_log=self._open_access_log,
         )
@@ -236,161 +175,6 @@ class Sidecar:
             payloads = self.live.current.reader.payloads
             self.metrics.payload_faults.set(0 if payloads is None else payloads.faults)
             self.metrics.seen(self.live.current.snapshot, self._clock())
-
-    def _poller(self) -> Poller:
-        origin = self._settings.files.policy
-        return Poller(
-            source_of(origin.location, origin.options),
-            take=self._take_bundle,
-            confirm=self._confirm_bundle,
-            etag=None if self._kept is None else self._kept.etag,
-            period_s=self._settings.poll_s,
-            last_success_s=None if self._kept is None else self._kept.confirmed_at,
-            clock=self._clock,
-        )
-
-    async def _take_bundle(self, fetched: Fetched) -> bool:
-        """Take a policy that its source has anew; False where it cannot be used."""
-        origin = self._settings.files.policy
-        try:
-            accepted = await asyncio.to_thread(
-                accept_apart,
-                fetched.data,
-                file=source_of(origin.location, origin.options).name,
-                trust=origin.trust,
-                last=self.live.configuration.standing,
-            )
-            recorded = await self._put_in_force(Parts(policy=accepted, fetched=fetched))
-        except Exception as error:  # noqa: BLE001 - whatever a policy does to us, the last good one stays
-            self._source_refused = True
-            self._refuse("the policy's source has one that cannot be used; the last good one stays in force", error)
-            return False
-        self._source_refused = False
-        self._say_if_stale()
-        return recorded
-
-    def _keep(self, kept: LastGood) -> None:
-        self._kept = kept
-        self.metrics.policy_confirmed.set(kept.confirmed_at)
-
-    async def _confirm_bundle(self, at_s: float) -> None:
-        self._source_refused = False
-        self._say_if_stale()
-        if self._kept is None:
-            return
-        self._keep(replace(self._kept, confirmed_at=at_s))
-        if self._state is not None:
-            await asyncio.to_thread(self._state.confirm, self._kept, at_s)
-
-    async def _reload(self, changed: frozenset[Path]) -> bool:
-        """Take changed files, together; False where they could not be kept or recorded, so that it is tried again."""
-        orders = {self._settings.files.overrides}
-        if not changed <= orders:
-            # What was refused beside another file, or for what another file said, may be good now.
-            changed |= self._refused - orders
-        try:
-            parts = await asyncio.to_thread(partial(read_parts, self._settings.files, changed, self.live.configuration))
-            recorded = await self._put_in_force(parts)
-        except Exception as error:  # noqa: BLE001 - whatever a file does to us, the last good configuration stays
-            files = sorted(str(path) for path in changed)
-            self._refused |= changed
-            self._refuse("a changed file cannot be used; the last good configuration stays in force", error, files)
-            if not isinstance(error, StateError):
-                return True
-            await asyncio.sleep(RETRY_S)
-            return False
-        if not recorded:
-            self._refused |= changed
-            return False
-        if self._refused & changed:
-            _log.info("files that were refused can be used again", files=sorted(map(str, self._refused & changed)))
-        self._refused -= changed
-        self._say_if_stale()
-        return True
-
-    def _say_if_stale(self) -> None:
-        self.metrics.stale.set(bool(self._refused) or self._source_refused)
-
-    def _refuse(self, message: str, error: Exception, files: list[str] | None = None) -> None:
-        self._say_if_stale()
-        self.metrics.reloads.labels("refused").inc()
-        ours = not isinstance(error, BAD_CONFIGURATION)
-        _log.error(message, error=str(error), changed=files, exc_info=error if ours else None)
-
-    async def _put_in_force(self, parts: Parts) -> bool:
-        """Decide by what was read from now on; False where it could not be recorded.
-
-        A policy is kept before it is in force, which may wait for a disk. That is no business of legal orders: they
-        wait for the swap alone. Raises what a configuration that cannot be used does.
-        """
-        if parts.policy is None:
-            return await self._swap(parts)
-        async with self._policies:
-            self._fitting(parts)
-            await self._keep_policy(parts)
-            return await self._swap(parts)
-
-    def _fitting(self, parts: Parts) -> Configuration:
-        """Give what would be in force, made whole, so that nothing is kept or recorded that then cannot be used."""
-        loaded = combine(self._settings.files, parts, self.live.configuration)
-        check_same_envoy(self._rendered, loaded)
-        self.live.with_configuration(loaded)
-        return loaded
-
-    async def _swap(self, parts: Parts) -> bool:
-        """Record the new configuration, then decide by it: one at a time, and quickly."""
-        async with self._reloading:
-            before = self.live.configuration
-            loaded = self._fitting(parts)
-            if loaded.revision == before.revision:
-                self.live.configuration = loaded  # by others' signatures, perhaps
-                return True
-            if before.shadow is not None and loaded.shadow is None:
-                _log.warning("the shadow policy is not evaluated any more: its file is gone, or it no longer fits")
-            try:
-                await self.recorder.record_overrides(before.suspensions, loaded.suspensions)
-                await self._record_configuration(loaded)
-            except LedgerError as error:
-                _log.critical("a changed configuration is not in force", error=str(error))
-                return False
-            self.live.configure(loaded)
-        # What lives now lives to the next change; a collection that walks over it holds up requests.
-        gc.freeze()
-        self.metrics.configured(loaded, self._clock())
-        self.metrics.reloads.labels("taken").inc()
-        _log.info("configuration taken", policy=loaded.tables.revision, suspensions=len(loaded.suspensions))
-        self._warn_of_inert(loaded)
-        for old, new in ((before.database, loaded.database), (before.anonymity, loaded.anonymity)):
-            if old is not None and old is not new:
-                # Giving back a full cache takes milliseconds, which no request should wait for.
-                await asyncio.to_thread(old.close)
-        return True
-
-    async def _keep_policy(self, parts: Parts) -> None:
-        """Keep a policy that is about to be in force, so that a sidecar starts by it while its source is away."""
-        origin = self._settings.files.policy
-        if self._state is None or parts.policy is None or parts.fetched is None:
-            return
-        source = source_of(origin.location, origin.options)
-        kept = kept_of(source, parts.fetched, parts.policy, self._clock())
-        await asyncio.to_thread(self._state.write, kept)
-        self._keep(kept)
-
-    def _warn_of_inert(self, configuration: Configuration) -> None:
-        self.metrics.inert.set(len(configuration.inert))
-        for order in configuration.inert:
-            _log.warning(
-                "an order names what the policy does not have", order=order.id, kind=order.kind, name=order.name
-            )
-
-    async def _record_configuration(self, configuration: Configuration) -> None:
-        await self.recorder.record_configuration(
-            self.live.with_configuration(configuration).snapshot,
-            configuration.geo,
-            configuration.compiled.canonical,
-            anonymity=None if configuration.anonymity is None else configuration.anonymity.identity,
-            shadow=None if configuration.shadow is None else configuration.shadow.canonical,
-        )
 
     def _deliver(self, delivery: Delivery) -> None:
         self.metrics.delivered(delivery.finding)

@@ -1,0 +1,38 @@
+"""What `situs serve` is told, as one value."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from extproc.bundle.last_good import LastGood
+from extproc.bundle.poll import PERIOD_S
+from extproc.core.ids import RegionId
+from extproc.ledger.commit import Durability, LogIdentity
+from extproc.notes.keys import SigningKey
+from extproc.sidecar.configuration import Files
+from extproc.sidecar.watch import Signature
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What `situs serve` is told.
+
+    `endpoints` are the cells to probe, as `host:port`s by region; empty for none. `seen` are the files as they were
+    before the configuration was loaded from them. `kept` is the bundle that the policy came from, where it comes from
+    elsewhere or a last good one is kept; its source is asked again every `poll_s` seconds. `stale` tells that the
+    source has another one that cannot be used. `drain_s` bounds how long requests in flight are finished after SIGTERM.
+    """
+
+    files: Files
+    listen: str
+    log: Path
+    identity: LogIdentity
+    key: SigningKey
+    durability: Durability
+    endpoints: Mapping[RegionId, Sequence[str]]
+    seen: Mapping[Path, Signature]
+    kept: LastGood | None = None
+    stale: bool = False
+    poll_s: float = PERIOD_S
+    admin: str | None = None
+    drain_s: float = 5.0
