@@ -1,7 +1,11 @@
 """Writes everything that the sidecar records, and says so loudly when it cannot any more."""
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Callable
+from time import monotonic
+from typing import Final
 
 import structlog
 
@@ -14,8 +18,12 @@ from extproc.ledger.commit import Ledger
 from extproc.ledger.entries import GeoIdentity as RecordedGeoIdentity
 from extproc.ledger.entries import config_to_entry, decision_to_entry, delivery_to_entry, override_to_entry
 from extproc.ledger.errors import EntryTooLargeError, LedgerError, LedgerOverflowError, LedgerPoisonedError
+from extproc.ledger.housekeeping import Heartbeat, heartbeat_to_entry
 
 _log = structlog.get_logger(__name__)
+
+HEARTBEAT_S: Final = 10.0
+"""Between two signs of life in the log."""
 
 
 class Recorder:
@@ -26,6 +34,7 @@ class Recorder:
         self._program = program
         self._clock = clock
         self._sequence = 0
+        self._began_s = monotonic()
         self._background: set[asyncio.Future[int]] = set()
         self.failed = asyncio.Event()
         self.failure: LedgerError | None = None
@@ -75,6 +84,23 @@ class Recorder:
         for suspension in before:
             if suspension not in after:
                 await self._commit(override_to_entry(suspension, at_s=self._clock(), resumed=True), reserved=True)
+
+    async def beat_forever(self, period_s: float = HEARTBEAT_S) -> None:
+        """Record a sign of life every `period_s` seconds, idle or not: a silence that is not signed is a hole.
+
+        Made on the event loop that decides, so it is missing when that hangs. Ends when the log can no longer be
+        written.
+        """
+        while not self.failed.is_set():
+            await asyncio.sleep(period_s)
+            disk = os.statvfs(self._ledger.directory)
+            heartbeat = Heartbeat(
+                sequence=self._sequence,
+                running_s=monotonic() - self._began_s,
+                free_bytes=disk.f_bavail * disk.f_frsize,
+            )
+            with contextlib.suppress(LedgerError):  # noted, and the process ends by it
+                await self._commit(heartbeat_to_entry(heartbeat, at_s=self._clock()), reserved=True)
 
     def deliver(self, delivery: Delivery) -> None:
         """Record a delivery in the background: nobody waits for it, and :meth:`settle` sees that it gets there."""

@@ -115,6 +115,7 @@ class Sidecar:
 
         # 2. What keeps the snapshot current.
         self._background(stack, self._settle_forever())
+        self._background(stack, self.recorder.beat_forever())
         for work in reloading.watch():
             self._background(stack, work)
         if settings.endpoints:
