@@ -29,14 +29,11 @@ from extproc.core.tables import PolicyTables
 from extproc.geo import AnonymityDatabase, GeoDatabase, GeoIdentity, geolocate
 from extproc.policy.compile import CompiledPolicy
 from extproc.policy.override_file import load_overrides
+from extproc.sidecar.fitting import ConfigurationError, check_shadow, unseen
 
 _Database = TypeVar("_Database", GeoDatabase, AnonymityDatabase)
 
 PROGRAM_VERSION: Final = version("situs")
-
-
-class ConfigurationError(Exception):
-    """A configuration that cannot be used; the message names the place and the mend."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +220,8 @@ def combine(files: Files, parts: Parts, before: Configuration | None) -> Configu
     if parts.shadow is not None:
         shadow = _standing_in(files, parts.shadow)
         _check_databases(files, shadow, "the shadow policy")
-        _check_shadow(compiled.reading, shadow.reading, files)
-    elif shadow is not None and _unseen(compiled.reading, shadow.reading):
+        check_shadow(compiled.reading, shadow.reading, files.shadow)
+    elif shadow is not None and unseen(compiled.reading, shadow.reading):
         shadow = None  # a candidate steers nothing, so it holds up no policy either
     overrides = parts.overrides if parts.overrides is not None else before.overrides if before else ()
     combined = Configuration(
@@ -263,71 +260,6 @@ def _check_successor(origin: Origin, last: Standing, new: Standing) -> None:
     """Refuse a way back; where versions are counted, also another policy of the same version."""
     if origin.counts_versions or new.version < last.version:
         check_rollback(last, new)
-
-
-def check_same_envoy(rendered: Configuration, loaded: Configuration) -> None:
-    """Refuse a configuration that an Envoy which was rendered for `rendered` cannot carry out.
-
-    Who may use what is the sidecar's answer and may change at any time. The edge, the clusters and what is sent to the
-    sidecar are Envoy's configuration: a plan that Envoy has not would be refused by it, and an edge that differs would
-    place clients wrongly. Raises ConfigurationError.
-    """
-    reasons: list[str] = []
-    # Envoy's clusters keep their cells: one that stays must stand for the same place.
-    places = {each.cluster: (each.id, each.country, each.subdivision) for each in rendered.tables.regions}
-    moved = [
-        each.id
-        for each in loaded.tables.regions
-        if places.get(each.cluster) != (each.id, each.country, each.subdivision)
-    ]
-    if moved:
-        reasons.append(f"it has regions or clusters that are new or elsewhere ({', '.join(moved)})")
-    if loaded.tables.plan_length > rendered.tables.plan_length:
-        reasons.append("its plans are longer")
-    if loaded.reading.trusted_hops != rendered.reading.trusted_hops:
-        reasons.append("it declares another edge")
-    reasons += _unsent(rendered.reading, loaded.reading)
-    if (loaded.reading.payload is None) != (rendered.reading.payload is None):
-        reasons.append("it begins or ends to read payloads")
-    if reasons:
-        raise ConfigurationError(
-            f"the changed policy needs another Envoy configuration: {'; '.join(reasons)}. "
-            "Mend: render Envoy's configuration anew, restart Envoy with it and then this sidecar"
-        )
-
-
-def _unsent(sent: Reading, wanted: Reading) -> list[str]:
-    """List what one policy reads of a request and an Envoy that was rendered for another does not send."""
-    reasons = []
-    if headers := sorted(set(wanted.headers) - set(sent.headers)):
-        reasons.append(f"it reads other headers ({', '.join(headers)})")
-    if wanted.claims and not sent.claims:
-        reasons.append("it reads verified claims")
-    if wanted.certificates and not sent.certificates:
-        reasons.append("it reads client certificates")
-    payloads = wanted.payload, sent.payload
-    if payloads[0] is not None and payloads[1] is not None and payloads[0].limit_bytes > payloads[1].limit_bytes:
-        reasons.append("it reads more of each payload")
-    return reasons
-
-
-def _check_shadow(live: Reading, shadow: Reading, files: Files) -> None:
-    """Refuse a shadow policy whose facts Envoy does not send: its verdicts would be about other requests."""
-    if reasons := _unseen(live, shadow):
-        raise ConfigurationError(
-            f"{files.shadow}: the shadow policy would not see what it reads, beside this live policy: "
-            f"{'; '.join(reasons)}. Mend: let the live policy read it first, which by itself can only narrow"
-        )
-
-
-def _unseen(live: Reading, shadow: Reading) -> list[str]:
-    """List what a shadow policy reads and the requests of the live one do not show."""
-    reasons = _unsent(live, shadow)
-    if shadow.trusted_hops != live.trusted_hops:
-        reasons.append("it declares another edge")
-    if shadow.payload is not None and live.payload is None:
-        reasons.append("it reads payloads")
-    return reasons
 
 
 def _check_databases(files: Files, compiled: CompiledPolicy, what: str) -> None:

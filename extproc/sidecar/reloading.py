@@ -26,12 +26,11 @@ from extproc.geo import GeoDatabaseError
 from extproc.ledger.errors import LedgerError
 from extproc.sidecar.configuration import (
     Configuration,
-    ConfigurationError,
     Parts,
-    check_same_envoy,
     combine,
     read_parts,
 )
+from extproc.sidecar.fitting import ConfigurationError, check_same_envoy
 from extproc.sidecar.live import Current, Live
 from extproc.sidecar.metrics import Metrics
 from extproc.sidecar.recorder import Recorder
@@ -194,7 +193,7 @@ class Reloading:
     def _fitting(self, parts: Parts) -> tuple[Configuration, Current]:
         """Give what would be in force, made whole, so that nothing is kept or recorded that then cannot be used."""
         loaded = combine(self._settings.files, parts, self._live.configuration)
-        check_same_envoy(self._rendered, loaded)
+        check_same_envoy(self._rendered.compiled, loaded.compiled)
         return loaded, self._live.with_configuration(loaded)
 
     async def _swap(self, parts: Parts) -> bool:

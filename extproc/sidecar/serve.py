@@ -16,16 +16,10 @@ from typing import Final
 import structlog
 from google.protobuf.message import DecodeError
 
-from extproc.bundle.errors import BundleError
 from extproc.core.delivery import Delivery
-from extproc.geo import GeoDatabaseError
 from extproc.ledger.commit import Ledger
 from extproc.sidecar.admin import AdminServer
-from extproc.sidecar.configuration import (
-    PROGRAM_VERSION,
-    Configuration,
-    ConfigurationError,
-)
+from extproc.sidecar.configuration import PROGRAM_VERSION, Configuration
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.health import HealthBoard
 from extproc.sidecar.hop import Hop
@@ -35,19 +29,15 @@ from extproc.sidecar.probes import probe_forever
 from extproc.sidecar.recorder import Recorder
 from extproc.sidecar.reloading import Reloading
 from extproc.sidecar.settings import Settings
-from extproc.strict_yaml import DocumentError
 from extproc.wire.access_log import AccessLogReader
 from extproc.wire.server import PayloadServer, WireServer
 
 _log = structlog.get_logger(__name__)
 
 SETTLE_PERIOD_S: Final = 0.5
-RETRY_S: Final = 1.0
 SWITCH_S: Final = 0.0001
 """How long a thread that loads files may hold the interpreter's lock while requests wait; by default 5 ms, again and
 again within each request. It costs nothing while no other thread runs."""
-BAD_CONFIGURATION: Final = (BundleError, DocumentError, GeoDatabaseError, ConfigurationError)
-"""What loading a configuration raises for files that cannot be used."""
 
 
 class BrokenSidecarError(Exception):

@@ -10,16 +10,15 @@ from extproc.bundle.errors import RollbackError
 from extproc.demo.places import write_geo_database
 from extproc.sidecar.configuration import (
     Configuration,
-    ConfigurationError,
     Files,
     Origin,
     Parts,
-    check_same_envoy,
     combine,
     load_configuration,
     read_parts,
     read_policy,
 )
+from extproc.sidecar.fitting import ConfigurationError, check_same_envoy
 
 
 class World:
@@ -64,7 +63,7 @@ def world(tmp_path: Path) -> World:
 )
 def test_what_needs_another_envoy_is_refused(old: str, new: str, world: World) -> None:
     with pytest.raises(ConfigurationError, match="needs another Envoy configuration"):
-        check_same_envoy(world.loaded, world.changed(old, new))
+        check_same_envoy(world.loaded.compiled, world.changed(old, new).compiled)
 
 
 @pytest.mark.slow
@@ -81,13 +80,13 @@ def test_swapped_clusters_are_refused(world: World) -> None:
     world.policy.write_text(text)
     loaded = combine(world.files, read_parts(world.files, {world.policy}, world.loaded), world.loaded)
     with pytest.raises(ConfigurationError, match="new or elsewhere \\(eu-ams, us-iad\\)"):
-        check_same_envoy(world.loaded, loaded)
+        check_same_envoy(world.loaded.compiled, loaded.compiled)
 
 
 @pytest.mark.slow
 def test_what_envoy_need_not_know_may_change(world: World) -> None:
     for old, new in (("mechanisms: {dpf: true}", "mechanisms: {}"), ("rtt_ms: 14", "rtt_ms: 15")):
-        check_same_envoy(world.loaded, world.changed(old, new))
+        check_same_envoy(world.loaded.compiled, world.changed(old, new).compiled)
 
 
 @pytest.mark.slow

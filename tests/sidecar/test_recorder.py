@@ -15,12 +15,9 @@ async def test_it_beats_idle_or_not_and_counts_the_decisions_before_it(tmp_path:
     ledger = await Ledger.open(tmp_path, identity=IDENTITY, key=KEY, program="1", segment_bytes=1 << 16)
     recorder = Recorder(ledger, program="1", clock=lambda: 1_763_725_440.0)
     beating = asyncio.ensure_future(recorder.beat_forever(0.01))
-    while ledger.size < 3:
-        await asyncio.sleep(0.005)
+    await _grown_to(ledger, 3)
     await recorder.record_decision(decision(1))
-    size = ledger.size
-    while ledger.size < size + 2:
-        await asyncio.sleep(0.005)
+    await _grown_to(ledger, ledger.size + 2)
     beating.cancel()
     await ledger.close()
     records = list(read_records(tmp_path))
@@ -33,3 +30,11 @@ async def test_it_beats_idle_or_not_and_counts_the_decisions_before_it(tmp_path:
     assert running == sorted(running)
     assert running[0] > 0
     assert all(beat.free_bytes > 0 for _, beat in beats)
+
+
+async def _grown_to(ledger: Ledger, size: int) -> None:
+    for _ in range(2000):
+        if ledger.size >= size:
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError(f"{ledger.size} entries after ten seconds")
