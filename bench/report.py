@@ -41,12 +41,13 @@ class Results:
 def write_results(directory: Path, results: Results) -> None:
     """Write both files, in place of those of the last run."""
     directory.mkdir(parents=True, exist_ok=True)
-    machine = _machine()
-    (directory / "latest.json").write_text(json.dumps(_to_json(results, machine), indent=1) + "\n")
-    (directory / "latest.md").write_text("\n".join(_to_lines(results, machine)) + "\n")
+    here = machine()
+    (directory / "latest.json").write_text(json.dumps(_to_json(results, here), indent=1) + "\n")
+    (directory / "latest.md").write_text("\n".join(_to_lines(results, here)) + "\n")
 
 
-def _machine() -> dict[str, str]:
+def machine() -> dict[str, str]:
+    """Say on what was measured, and when."""
     models = {
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -61,9 +62,9 @@ def _machine() -> dict[str, str]:
     }
 
 
-def _to_json(results: Results, machine: Mapping[str, str]) -> dict[str, object]:
+def _to_json(results: Results, here: Mapping[str, str]) -> dict[str, object]:
     return {
-        "machine": machine,
+        "machine": here,
         "effort": results.effort,
         "rounds": results.rounds,
         "loads": [asdict(load) for load in results.loads],
@@ -77,12 +78,12 @@ def _to_json(results: Results, machine: Mapping[str, str]) -> dict[str, object]:
     }
 
 
-def _to_lines(results: Results, machine: Mapping[str, str]) -> Iterable[str]:
+def _to_lines(results: Results, here: Mapping[str, str]) -> Iterable[str]:
     yield "# Results"
     yield ""
     yield "Written by `make bench`; the method and how to read this are in the README one folder up."
     yield ""
-    for name, value in machine.items():
+    for name, value in here.items():
         yield f"- {name}: {value}"
     yield f"- effort: {results.effort}, {results.rounds} rounds"
     if results.disk is not None:
@@ -92,7 +93,7 @@ def _to_lines(results: Results, machine: Mapping[str, str]) -> Iterable[str]:
         )
     if results.targets:
         yield from ("", "## Targets", "")
-        yield from _target_table(results.targets)
+        yield from target_table(results.targets)
     if results.climb is not None:
         yield from _ladder_lines(results.climb, results.loads)
     if results.handled is not None:
@@ -105,7 +106,8 @@ def _to_lines(results: Results, machine: Mapping[str, str]) -> Iterable[str]:
         yield from reload_lines(results.reloaded)
 
 
-def _target_table(targets: Sequence[Target]) -> Iterable[str]:
+def target_table(targets: Sequence[Target]) -> Iterable[str]:
+    """Give the lines of the table of targets."""
     rows = [
         (
             target.what,

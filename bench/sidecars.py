@@ -22,6 +22,7 @@ from typing import Final
 import uvloop
 
 from extproc.core.decide import Decision
+from extproc.core.evidence import Private, ReleaseMode
 from extproc.core.ids import DecisionId, RegionId
 from extproc.core.steering import Steer
 from extproc.ledger.commit import Durability, Ledger, LogIdentity
@@ -49,7 +50,9 @@ class NoRecords(Recorder):
     def __init__(self) -> None:
         self.failed = asyncio.Event()
 
-    async def record_decision(self, decision: Decision) -> None:
+    async def record_decision(
+        self, decision: Decision, *, mode: ReleaseMode | None = None, private: Private | None = None
+    ) -> None:
         """Do nothing."""
 
 

@@ -1,5 +1,6 @@
 """Evidence in a folder of this machine."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,8 @@ class FolderArchive:
 
     def names(self, below: str = "") -> Iterator[str]:
         """List what is there, sorted; see :class:`extproc.archive.archive.Archive`."""
-        return iter(sorted(self._names(self.root / below)))
+        below = below.rstrip("/")
+        return iter(sorted(_names(self.root / below, f"{below}/" if below else "")))
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file."""
@@ -32,23 +34,28 @@ class FolderArchive:
 
     def read(self, name: str) -> bytes:
         """Give the whole of a file."""
+        path = self.root / name
         try:
-            return (self.root / name).read_bytes()
+            return path.read_bytes()
         except FileNotFoundError:
             raise
+        except (NotADirectoryError, IsADirectoryError):
+            raise FileNotFoundError(str(path)) from None
         except OSError as error:
-            raise ArchiveError(f"{self.root / name}: cannot be read: {error.strerror}") from None
+            raise ArchiveError(f"{path}: cannot be read: {error.strerror}. Mend: check the file") from None
 
-    def _names(self, folder: Path) -> Iterator[str]:
-        if not folder.is_dir():
-            return
-        try:
-            for path in folder.iterdir():
-                if path.name.startswith("."):
+
+def _names(folder: Path | str, prefix: str) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as found:
+            for each in found:
+                if each.name.startswith("."):
                     continue
-                if path.is_dir():
-                    yield from self._names(path)
+                if each.is_dir():
+                    yield from _names(each.path, f"{prefix}{each.name}/")
                 else:
-                    yield path.relative_to(self.root).as_posix()
-        except PermissionError as error:
-            raise ArchiveError(f"{folder}: cannot be listed: {error.strerror}") from None
+                    yield prefix + each.name
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise ArchiveError(f"{folder}: cannot be listed: {error.strerror}. Mend: check the folder") from None

@@ -1,11 +1,14 @@
 """What a verification found, how grave it is, and what the command exits with."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+
+MOST_FINDINGS: Final = 1000
+"""Findings of one category that one part of a log keeps; of more, only the number is kept."""
 
 
 class Category(StrEnum):
@@ -15,7 +18,7 @@ class Category(StrEnum):
     """The files contradict each other, their signatures or themselves: do not rely on them."""
 
     TRUST = "trust"
-    """No key that you trust has signed."""
+    """No key that you trust has signed, or not when it might; or not enough witnesses have seen it."""
 
     VIOLATION = "violation"
     """The evidence is sound, and it shows that data went where it was not permitted to go."""
@@ -51,9 +54,80 @@ class Finding:
         return f"{where}: {self.message}{compared}"
 
 
+class Findings:
+    """Findings as they grow. A log that is wrong in each of its entries must not fill the memory."""
+
+    def __init__(self, file: str) -> None:
+        """Take up findings about `file`, unless they name another."""
+        self.file = file
+        self._kept: list[Finding] = []
+        self._counts: Counter[tuple[Category, str]] = Counter()
+
+    def add(  # noqa: PLR0913 - the parts of a finding, each by name
+        self,
+        category: Category,
+        message: str,
+        *,
+        file: str | None = None,
+        entry: int | None = None,
+        expected: str = "",
+        found: str = "",
+    ) -> None:
+        """Take up one."""
+        where = self.file if file is None else file
+        self.take(Finding(category=category, message=message, file=where, entry=entry, expected=expected, found=found))
+
+    def take(self, finding: Finding) -> None:
+        """Take up one that is made already."""
+        key = finding.category, finding.file
+        self._counts[key] += 1
+        if self._counts[key] <= MOST_FINDINGS:
+            self._kept.append(finding)
+
+    def extend(self, findings: Iterable[Finding]) -> None:
+        """Take up many."""
+        for finding in findings:
+            self.take(finding)
+
+    def all(self) -> list[Finding]:
+        """Give what was kept, and how many were not."""
+        more = [
+            Finding(category=category, message=f"and {count - MOST_FINDINGS:,} more like these", file=file)
+            for (category, file), count in self._counts.items()
+            if count > MOST_FINDINGS
+        ]
+        return self._kept + more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEpoch:
+    """One key's reign over a log: the hash of the key in hex digits, and the entries from `first` that it signed."""
+
+    key: str
+    first: int
+    from_s: float | None
+    until_s: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Witnessed:
+    """The latest tree of a log that witnesses have cosigned, and when each did, by its name in the policy.
+
+    `age_s` is the time from the quorum's cosignature to the log's last entry; None where no quorum is known.
+    """
+
+    size: int
+    cosigned_at_s: Mapping[str, int]
+    age_s: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogSummary:
-    """One log as it was found. `size` and `root` are those of the signed tree; `kinds` counts its entries."""
+    """One log as it was found.
+
+    `size` and `root` are those of the signed tree; `kinds` counts the entries that were read, and `tallies` what was
+    found in them by the words of :class:`Tally`. `entries_hashed` were hashed anew: all but those that were pruned.
+    """
 
     directory: str
     origin: str
@@ -64,6 +138,25 @@ class LogSummary:
     tiles: int
     frames: int
     kinds: Mapping[str, int]
+    tallies: Mapping[str, int] = field(default_factory=dict)
+    entries_hashed: int = 0
+    pruned: int = 0
+    signatures: int = 0
+    epochs: tuple[KeyEpoch, ...] = ()
+    witnessed: Witnessed | None = None
+    first_at_s: float | None = None
+    last_at_s: float | None = None
+
+
+class Tally(StrEnum):
+    """What is counted of each log beside the kinds of its entries."""
+
+    SEQUENCE_HOLES = "sequence_holes"
+    HEARTBEAT_GAPS = "heartbeat_gaps"
+    CLOCK_STEPS = "clock_steps"
+    LOST_ENTRIES = "lost_entries"
+    RELEASED_UNRECORDED = "released_unrecorded"
+    KEYS_ERASED = "keys_erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,21 +1,24 @@
 """Reading the records of logs, for people and for tools. Verifies nothing: that is :mod:`extproc.audit.verify`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from extproc.archive import Archive, open_archive
+from extproc.archive.folder import FolderArchive
+from extproc.audit.checks.inventory import LogFiles, find_logs
 from extproc.audit.summary import summarise
-from extproc.audit.verify import find_logs
 from extproc.core.ids import DecisionId
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.checkpoint import parse_checkpoint
 from extproc.ledger.entries import kind_of, parse_entry
 from extproc.ledger.ids import id_from_bytes, id_to_bytes
-from extproc.ledger.log import LOG, WAL
+from extproc.ledger.log import LOG
 from extproc.ledger.projection import Json, entry_to_json
 from extproc.ledger.publish import CHECKPOINT
-from extproc.ledger.tiles import TILE_WIDTH, Tile, decode_entries, format_tile_path
-from extproc.ledger.wal import list_segments, read_frames
+from extproc.ledger.tiles import TILE_WIDTH, Tile, decode_entries
+from extproc.ledger.wal import read_frames
 from extproc.notes.note import parse_note
 
 
@@ -48,32 +51,35 @@ class Record:
 
 
 def read_records(
-    directory: Path, *, kinds: frozenset[str] = frozenset(), decision: DecisionId | None = None
+    place: str | Path | Archive, *, kinds: frozenset[str] = frozenset(), decision: DecisionId | None = None
 ) -> Iterator[Record]:
-    """Give the records of every log at or below `directory`, in order; of some kinds or about one decision only.
+    """Give the records of every log at or below a place, in order; of some kinds or about one decision only.
 
-    Reads the published log, and the write-ahead log where nothing is published yet. Raises MalformedError, OSError, and
-    ValueError for a decision id that is no UUID.
+    Reads the published log, and the write-ahead log where nothing is published yet. What was pruned is left out. Raises
+    MalformedError, ArchiveError, OSError, and ValueError for a decision id that is no UUID.
     """
     wanted = None if decision is None else id_to_bytes(decision)
-    for log in sorted(find_logs(directory)):
-        name = log.relative_to(directory).as_posix()
-        for index, data in enumerate(_read_entries(log)):
-            record = Record(log=name, index=index, entry=parse_entry(data))
+    if isinstance(place, Path):
+        # A folder that is not there yet holds no records.
+        place = FolderArchive(root=place) if not place.is_file() else str(place)
+    archive = open_archive(place) if isinstance(place, str) else place
+    for files in find_logs(archive):
+        for index, data in _read_entries(archive, files):
+            record = Record(log=files.shown, index=index, entry=parse_entry(data))
             about = record.entry.decision.id or record.entry.delivery.decision
             if (not kinds or record.kind in kinds) and wanted in (None, about):
                 yield record
 
 
-def _read_entries(directory: Path) -> Iterable[bytes]:
-    log = directory / LOG
-    if (log / CHECKPOINT).is_file():
-        size = parse_checkpoint(parse_note((log / CHECKPOINT).read_bytes()).text).size
+def _read_entries(archive: Archive, files: LogFiles) -> Iterator[tuple[int, bytes]]:
+    if files.has_checkpoint:
+        size = parse_checkpoint(parse_note(archive.read(files.path(LOG, CHECKPOINT))).text).size
         for start in range(0, size, TILE_WIDTH):
             width = min(TILE_WIDTH, size - start)
             tile = Tile(level=None, index=start // TILE_WIDTH, width=width)
-            yield from decode_entries((log / format_tile_path(tile)).read_bytes(), width)
+            with suppress(FileNotFoundError):
+                yield from enumerate(decode_entries(archive.read(files.tile_path(tile)), width), start)
         return
-    for segment in list_segments(directory / WAL):
-        for frame in read_frames(segment.read_bytes()):
-            yield from decode_entries(frame.payload, frame.count)
+    for segment in files.segments:
+        for frame in read_frames(archive.read(files.segment_path(segment))):
+            yield from enumerate(decode_entries(frame.payload, frame.count), frame.first)

@@ -1,186 +1,139 @@
 """Verification: the main path of the auditor's side.
 
-Reads files and nothing else. What is checked, and in which order, stands in :func:`verify`.
+Reads evidence and nothing else. What is checked, and in which order, stands in :func:`verify`; each thing that is
+checked has a module in :mod:`extproc.audit.checks`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, cast
 
-from extproc.audit.findings import Category, Finding, LogSummary, Verification
-from extproc.audit.meaning import Decisions, LogMeaning
-from extproc.audit.tree import Tree, TreeCheck
+from extproc.archive import Archive, open_archive
+from extproc.audit.checks.heads import check_heads
+from extproc.audit.checks.inventory import find_logs
+from extproc.audit.checks.jobs import PartJob
+from extproc.audit.checks.joins import Join, count_buckets
+from extproc.audit.checks.linkage import check_end, check_linkage
+from extproc.audit.checks.logs import Job, LogCheck, Result, run_job
+from extproc.audit.checks.prunes import check_prunes
+from extproc.audit.checks.rotations import check_keys
+from extproc.audit.checks.witnesses import check_witnesses
+from extproc.audit.findings import Category, Finding, Findings, KeyEpoch, LogSummary, Verification, Witnessed
 from extproc.audit.trust import Trust
+from extproc.engine import Engine, SerialEngine
 from extproc.ledger.errors import LedgerError
-from extproc.ledger.log import LOG, QUARANTINED, WAL
-from extproc.notes.errors import MalformedError
-from extproc.notes.note import VerifierKey
+from extproc.ledger.log import LOG, WAL
 
-_STEP: Final = 1024
-"""Entries between two reports of progress."""
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+__all__ = ["NoLogError", "Progress", "find_logs", "verify"]
+
+Progress = Callable[[int, int], None]
+"""Is told how many entries were checked since the last call, and how many there are in all."""
 
 
 class NoLogError(LedgerError):
     """There is no log where one was to be verified."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Checked:
-    """One log after its own checks."""
-
-    name: str
-    tree: Tree
-    meaning: LogMeaning
-
-
 def verify(
-    directory: Path, trust: Trust | None = None, *, progress: Callable[[int], None] | None = None
+    place: str | Path | Archive,
+    trust: Trust | None = None,
+    *,
+    engine: Engine | None = None,
+    progress: Progress | None = None,
+    every_signature: bool = False,
 ) -> Verification:
-    """Verify the log in `directory`, or every log below it. Raises NoLogError when there is none.
+    """Verify every log in a folder, a zip file or a store. Raises NoLogError when there is none.
 
     Without `trust`, the `.vkey` beside each log stands in: that proves the files consistent, not who made them.
-    `progress` is called with the number of entries read since the last call.
+    `engine` does the work, by default one part after the other here. Of a write-ahead log the last signature of each
+    segment is verified, because it vouches for those before it; with `every_signature` all of them are. Raises
+    ArchiveError for a place that cannot be read, and EngineError.
     """
     trust = trust or Trust()
-    directories = sorted(find_logs(directory))
-    if not directories:
-        raise NoLogError(f"{directory}: no log here or below; expected folders named {LOG} or {WAL}")
-    findings: list[Finding] = []
-    if not trust.keys:
+    engine = engine or SerialEngine()
+    archive = open_archive(str(place)) if isinstance(place, str | Path) else place
+    found = find_logs(archive)
+    if not found:
+        raise NoLogError(f"{archive.location}: no log here or below; expected folders named {LOG} or {WAL}")
+    findings = Findings(archive.location)
+    if not trust.roots:
         message = "no key was given, so the keys beside the logs were used: this shows integrity, not authorship"
-        findings.append(Finding(category=Category.NOTE, message=message, file=str(directory)))
+        findings.add(Category.NOTE, message)
+    logs = [LogCheck(archive, files, trust, every_signature=every_signature) for files in found]
 
-    # 1. Each log by itself: hashes, signatures, tiles, write-ahead log, and the order of its entries.
-    decisions = Decisions()
-    checked = [
-        _check(each, base=directory, trust=trust, decisions=decisions, findings=findings, progress=progress)
-        for each in directories
-    ]
+    # 1. Each log by itself: hashes, tiles, frames and the meaning of entries, in parts that are put together in order.
+    total = sum(log.published for log in logs)
+    buckets = count_buckets(total)
+    with Join(buckets) as join:
+        jobs = [(log, job) for log in logs for job in log.jobs(buckets)]
+        results = cast("Generator[Result]", engine.run(run_job, [job for _, job in jobs]))
+        with closing(results):
+            for (log, job), result in zip(jobs, results, strict=True):
+                log.take(job, result, join)
+                if progress is not None:
+                    progress(_entries_of(job), total)
 
-    # 2. Logs against each other: each names the end of the one before.
-    findings += _check_linkage(checked)
+        # 2. Each log as a whole: its root, its end, and whose key signed what, and when.
+        for log in logs:
+            log.finish()
+            check_end(log)
 
-    # 3. Deliveries against decisions, wherever they were recorded.
-    decisions.settle()
-    findings += decisions.findings
+        # 3. What may be missing, what witnesses and root logs have seen, and what each log says of the one before.
+        pruned = check_prunes(logs)
+        witnessed = check_witnesses(logs, trust)
+        epochs = {log.files.name: check_keys(log) for log in logs}
+        check_linkage(logs)
+        seen = list(check_heads(logs, engine))
+
+        # 4. Deliveries against decisions, wherever they were recorded.
+        join.settle(findings)
 
     return Verification(
-        logs=[_summarise(each) for each in checked],
-        findings=findings,
-        deliveries=decisions.deliveries,
-        undelivered=decisions.undelivered,
+        logs=[_summarise(log, pruned, witnessed, epochs) for log in logs],
+        findings=_in_order(findings, logs, seen),
+        deliveries=join.deliveries,
+        undelivered=join.undelivered,
     )
 
 
-def find_logs(directory: Path) -> Iterator[Path]:
-    """Give every folder at or below `directory` that holds a log."""
-    if (directory / LOG).is_dir() or (directory / WAL).is_dir():
-        yield directory
-        return
-    if directory.is_dir():
-        for child in directory.iterdir():
-            if child.is_dir() and not child.name.startswith("."):
-                yield from find_logs(child)
+def _entries_of(job: Job) -> int:
+    """Give how many entries a job goes through for the first time."""
+    return job.end - job.start if isinstance(job, PartJob) else 0
 
 
-def _check(  # noqa: PLR0913 - what verify holds
-    directory: Path,
-    *,
-    base: Path,
-    trust: Trust,
-    decisions: Decisions,
-    findings: list[Finding],
-    progress: Callable[[int], None] | None,
-) -> _Checked:
-    """Check one log by itself."""
-    name = directory.relative_to(base).as_posix()
-    meaning = LogMeaning(directory, name, decisions)
-
-    def take(index: int, entry: bytes) -> None:
-        meaning.take(index, entry)
-        if progress is not None and (index + 1) % _STEP == 0:
-            progress(_STEP)
-
-    def keys_for(origin: str) -> Sequence[VerifierKey]:
-        if origin not in cached:
-            try:
-                cached[origin] = trust.keys_for(origin, directory)
-            except MalformedError as error:
-                findings.append(Finding(category=Category.TRUST, message=str(error), file=name))
-                cached[origin] = ()
-        return cached[origin]
-
-    cached: dict[str, Sequence[VerifierKey]] = {}
-    check = TreeCheck(directory, base, keys_for, take, lambda: meaning.closed)
-    tree = check.run()
-    findings += check.findings
-    findings += meaning.findings
-    if meaning.genesis is not None and meaning.genesis.origin != tree.origin:
-        findings.append(
-            Finding(
-                category=Category.INTEGRITY,
-                message="the Genesis is that of another log",
-                file=name,
-                entry=0,
-                expected=tree.origin,
-                found=meaning.genesis.origin,
-            )
-        )
-    if (directory / QUARANTINED).exists():
-        reason = (directory / QUARANTINED).read_text(encoding="utf-8", errors="replace").strip()
-        message = f"a later process found this log corrupt and set it aside: {reason}"
-        findings.append(Finding(category=Category.INTEGRITY, message=message, file=name))
-    elif not meaning.closed:
-        message = "no Close: its process runs, or was killed and nothing has recovered the log yet"
-        findings.append(Finding(category=Category.NOTE, message=message, file=name))
-    return _Checked(name=name, tree=tree, meaning=meaning)
+def _in_order(findings: Findings, logs: Sequence[LogCheck], seen: Sequence[Finding]) -> list[Finding]:
+    """Give all findings: of the whole, then log by log, then across logs."""
+    return [*findings.all(), *(finding for log in logs for finding in log.findings.all()), *seen]
 
 
-def _check_linkage(checked: Sequence[_Checked]) -> Iterator[Finding]:
-    """Hold what each Genesis says of the log before against that log."""
-    by_origin: dict[str, _Checked] = {}
-    for each in checked:
-        first = by_origin.setdefault(each.tree.origin, each)
-        if first is not each:
-            message = f"has the origin of {first.name}: a fork"
-            yield Finding(category=Category.INTEGRITY, message=message, file=each.name, found=each.tree.origin)
-    for each in checked:
-        genesis = each.meaning.genesis
-        if genesis is None or not genesis.HasField("previous"):
-            continue
-        previous = genesis.previous
-        before = by_origin.get(previous.origin)
-        if before is None:
-            message = f"the log before, {previous.origin} with {previous.size} entries, is not here"
-            category = Category.NOTE if len(checked) == 1 else Category.INCOMPLETE
-            yield Finding(category=category, message=message, file=each.name, entry=0)
-            continue
-        stated = f"{previous.size} {previous.root.hex()}"
-        found = f"{before.tree.size} {before.tree.root.hex()}"
-        if previous.state == "quarantined":
-            message = f"the log before was found corrupt at that start: {previous.reason}"
-            yield Finding(category=Category.INTEGRITY, message=message, file=before.name)
-        elif stated != found:
-            yield Finding(
-                category=Category.INTEGRITY,
-                message=f"does not end as {each.name} found it",
-                file=before.name,
-                expected=stated,
-                found=found,
-            )
-
-
-def _summarise(each: _Checked) -> LogSummary:
+def _summarise(
+    log: LogCheck,
+    pruned: Mapping[str, int],
+    witnessed: Mapping[str, Witnessed],
+    epochs: Mapping[str, tuple[KeyEpoch, ...]],
+) -> LogSummary:
+    name = log.files.name
     return LogSummary(
-        directory=each.name,
-        origin=each.tree.origin,
-        size=each.tree.size,
-        root=each.tree.root,
-        closed=each.meaning.closed,
-        signed_by=each.tree.signed_by,
-        tiles=each.tree.tiles,
-        frames=each.tree.frames,
-        kinds=Counter(each.meaning.kinds),
+        directory=log.files.shown,
+        origin=log.origin,
+        size=log.size,
+        root=log.root,
+        closed=log.edge.closed,
+        signed_by=tuple(dict.fromkeys(each.key_id.hex() for each in log.signed)),
+        tiles=log.tiles,
+        frames=log.frames,
+        kinds=Counter(log.kinds),
+        tallies=Counter(log.tallies),
+        entries_hashed=log.hashed,
+        pruned=pruned.get(name, 0),
+        signatures=log.signatures,
+        epochs=epochs.get(name, ()),
+        witnessed=witnessed.get(name),
+        first_at_s=min((span.earliest_s for span in log.spans), default=None),
+        last_at_s=log.edge.at_s if log.spans else None,
     )

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 from textwrap import dedent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from extproc.cli.exits import CONFIGURATION, LOG, OK, SOFTWARE, refuse
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from extproc.core.ids import RegionId
     from extproc.mesh.section import Mesh
     from extproc.sidecar.configuration import Origin
+    from extproc.trust.epochs import KeyRing
 
+_MIB: Final = 1 << 20
 _EPILOG = dedent(
     """\
     The policies, the override file and the databases are watched: a changed file is taken within half a second, or
@@ -57,14 +59,6 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--overrides", type=Path, metavar="FILE", help="legal overrides, as `situs suspend` writes them; must exist"
     )
-    parser.add_argument("--log", type=Path, required=True, metavar="DIR", help="where the decision log is written")
-    parser.add_argument(
-        "--key",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="the log's signing key, mode 0600; made at the first start if it is not there",
-    )
     parser.add_argument(
         "--listen",
         metavar="ADDRESS",
@@ -73,16 +67,7 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--admin", metavar="HOST:PORT", help="serve /metrics, /readyz and /livez there (default: nowhere)"
     )
-    parser.add_argument(
-        "--durability",
-        choices=["fsync", "page"],
-        default="fsync",
-        help="a decision is released after fdatasync, or after write(2) with fdatasync within 50 ms "
-        "(default: %(default)s)",
-    )
-    parser.add_argument("--org", default="local", help="names the log's origin (default: %(default)s)")
-    parser.add_argument("--env", default="dev", help="names the log's origin (default: %(default)s)")
-    parser.add_argument("--node", default=socket.gethostname(), help="names the log's origin (default: the host name)")
+    _add_log(parser)
     parser.add_argument(
         "--drain",
         type=float,
@@ -97,17 +82,21 @@ def run(args: argparse.Namespace) -> int:
     """Load everything, then serve until told to stop."""
     import uvloop
 
-    from extproc.ledger.commit import Durability, LogIdentity
+    from extproc.ledger.commit import LogIdentity
+    from extproc.ledger.durability import Durability
     from extproc.ledger.errors import LedgerError
+    from extproc.ledger.room import Room
     from extproc.mesh.parse import load_mesh
     from extproc.notes.errors import NoteError
-    from extproc.notes.keys import load_or_create_key
+    from extproc.sealed.errors import KeyStoreError
     from extproc.sidecar.configuration import Files, load_configuration
     from extproc.sidecar.events import configure_events
     from extproc.sidecar.reloading import BAD_CONFIGURATION
     from extproc.sidecar.serve import BrokenSidecarError, serve
     from extproc.sidecar.settings import Settings
     from extproc.sidecar.watch import signatures
+    from extproc.trust.tlog_policy import load_tlog_policy
+    from extproc.witness.errors import WitnessError
 
     configure_events(sys.stderr)
     try:
@@ -123,17 +112,20 @@ def run(args: argparse.Namespace) -> int:
         obtained = _obtain(files.policy)
         configuration = load_configuration(files, policy=obtained.accepted)
         mesh = None if args.mesh is None else load_mesh(args.mesh, configuration.tables, configuration.reading)
-        key = load_or_create_key(args.key)
-    except (*BAD_CONFIGURATION, NoteError) as error:
+        identity = LogIdentity(
+            org=args.org, env=args.env, region=configuration.tables.ingress_region, node=args.node, worker="0"
+        )
+        room = Room(low_bytes=int(args.disk_low * _MIB), full_bytes=int(args.disk_full * _MIB))
+        witnesses = None if args.witnesses is None else load_tlog_policy(args.witnesses)
+        ring = _ring(args, identity.signer)
+    except (*BAD_CONFIGURATION, NoteError, OSError, ValueError) as error:
         return refuse(error, CONFIGURATION)
     settings = Settings(
         files=files,
         listen=args.listen or _listen(mesh),
         log=args.log,
-        identity=LogIdentity(
-            org=args.org, env=args.env, region=configuration.tables.ingress_region, node=args.node, worker="0"
-        ),
-        key=key,
+        identity=identity,
+        ring=ring,
         durability=Durability(args.durability),
         endpoints=_endpoints(mesh),
         seen=seen,
@@ -142,16 +134,102 @@ def run(args: argparse.Namespace) -> int:
         poll_s=args.poll,
         admin=args.admin,
         drain_s=args.drain,
+        room=room,
+        witnesses=witnesses,
+        key_store=args.key_store,
+        shipping=args.ship,
     )
     try:
         uvloop.run(serve(settings, configuration))
-    except (LedgerError, NoteError) as error:
+    except (LedgerError, NoteError, WitnessError) as error:
         return refuse(error, LOG)
     except BrokenSidecarError as error:
         return refuse(error, SOFTWARE)
-    except (OSError, *BAD_CONFIGURATION) as error:
+    except (OSError, KeyStoreError, *BAD_CONFIGURATION) as error:
         return refuse(error, CONFIGURATION)
+    finally:
+        ring.close()
     return OK
+
+
+def _ring(args: argparse.Namespace, scope: str) -> "KeyRing":
+    """Open the ring of the log's key. Raises NoteError for one that may not sign, and OSError."""
+    from extproc.notes.keys import load_vkeys
+    from extproc.trust.epochs import KeyRing
+
+    roots = [root for path in args.key_root for root in load_vkeys(path)]
+    epoch_s = args.key_hours * 3600.0 or None
+    return KeyRing(args.key, scope=scope, now_s=time.time(), epoch_s=epoch_s, roots=roots)
+
+
+def _add_log(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the decision log")
+    group.add_argument("--log", type=Path, required=True, metavar="DIR", help="where the decision log is written")
+    group.add_argument(
+        "--key",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the log's signing key, mode 0600; made at the first start if it is not there and nobody delegates to it",
+    )
+    group.add_argument(
+        "--key-root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="start only by a key that this organisation's key delegates to (.vkey; see `situs audit keys --help`)",
+    )
+    group.add_argument(
+        "--key-hours",
+        type=float,
+        default=24.0,
+        metavar="H",
+        help="change the key that often and destroy the old one; 0 for a key that somebody else changes, "
+        "such as a mounted secret (default: %(default)s)",
+    )
+    group.add_argument(
+        "--durability",
+        choices=["fsync", "page"],
+        default="fsync",
+        help="where the policy does not say it: a decision is released after fdatasync, or after write(2) with "
+        "fdatasync within 50 ms (default: %(default)s)",
+    )
+    group.add_argument(
+        "--witnesses",
+        type=Path,
+        metavar="FILE",
+        help="have these witnesses cosign the log, and refuse to start on a disk that was set back (C2SP tlog-policy)",
+    )
+    group.add_argument(
+        "--ship",
+        type=Path,
+        metavar="FILE",
+        help="ship the log to the store of its region, as this file says (default: nobody does, or somebody else)",
+    )
+    group.add_argument(
+        "--key-store",
+        type=Path,
+        metavar="FILE",
+        help="erasable keys of pseudonyms and sealed blocks, apart from the log; made at the first start",
+    )
+    group.add_argument(
+        "--disk-low",
+        type=float,
+        default=1024,
+        metavar="MIB",
+        help="warn when the log's disk has less left (default: %(default)s)",
+    )
+    group.add_argument(
+        "--disk-full",
+        type=float,
+        default=256,
+        metavar="MIB",
+        help="refuse requests when it has less left (default: %(default)s)",
+    )
+    group.add_argument("--org", default="local", help="names the log's origin (default: %(default)s)")
+    group.add_argument("--env", default="dev", help="names the log's origin (default: %(default)s)")
+    group.add_argument("--node", default=socket.gethostname(), help="names the log's origin (default: the host name)")
 
 
 def _add_policy(parser: argparse.ArgumentParser) -> None:

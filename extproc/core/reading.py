@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from extproc.core.evidence import Evidence, SealedField
 from extproc.core.georules import GeoRules
 from extproc.core.ids import DataClass, Jurisdiction, ModelId, TenantId
 from extproc.core.payload import PayloadReading
 
 AUTHORITY: Final = ":authority"
 """The host that a request is for, as HTTP/2 names it."""
+REQUEST_ID: Final = "x-request-id"
+"""ENVOY: the id that Envoy gives a request, and by which its own logs know it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,8 @@ class Reading:
     `classes` and `models` are the vocabularies: a value outside them was chosen by a client and must reach neither a
     decision nor a record. `models[model]` are the versions that a request may name, None for any: where regions are
     approved for different versions there are none, because a region would be asked for one that it is not approved
-    for. `subdivisions` are those that the policy singles out; any other is its country.
+    for. `subdivisions` are those that the policy singles out; any other is its country. `evidence` tells what is read
+    for the record alone, and never for the decision.
     """
 
     trusted_hops: int = 0
@@ -57,10 +61,17 @@ class Reading:
     models: Mapping[ModelId, frozenset[str] | None] = field(default_factory=dict)
     subdivisions: frozenset[Jurisdiction] = frozenset()
     bindings: TenantBindings = field(default_factory=TenantBindings)
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def headers(self) -> tuple[str, ...]:
         """The request headers that the policy reads, sorted: Envoy is told to send these and no others."""
+        recorded = (REQUEST_ID,) if SealedField.REQUEST_ID in self.evidence.sealed else ()
+        return tuple(sorted((*self.declarations, *recorded)))
+
+    @property
+    def declarations(self) -> tuple[str, ...]:
+        """Those of them that a decision depends on, sorted: one that comes twice and differs is a fault."""
         host = AUTHORITY if self.bindings.by_host else None
         named = (self.jurisdiction_header, self.class_header, host)
         return tuple(sorted(name for name in named if name is not None))
@@ -73,4 +84,4 @@ class Reading:
     @property
     def claims(self) -> bool:
         """Tell whether the policy reads verified claims."""
-        return bool(self.bindings.by_claim or self.residency_claim)
+        return bool(self.bindings.by_claim or self.residency_claim or self.evidence.subject_claim)

@@ -3,6 +3,8 @@
 Owns how work is spread, and nothing of what it is. There is no scheduler of our own.
 """
 
-from extproc.engine.engine import Engine, SerialEngine
+from extproc.engine.engine import Engine, EngineError, SerialEngine
+from extproc.engine.names import open_engine
+from extproc.engine.processes import ProcessEngine
 
-__all__ = ["Engine", "SerialEngine"]
+__all__ = ["Engine", "EngineError", "ProcessEngine", "SerialEngine", "open_engine"]

@@ -5,11 +5,16 @@ to judge it is for :mod:`extproc.audit`. The formats are C2SP's, byte for byte: 
 tlog-tiles.
 
 Read :class:`extproc.ledger.commit.Ledger` first: it is all that the sidecar uses, beside :mod:`extproc.ledger.entries`.
-README.md in this folder shows what lies on the disk and how to check it by hand.
+README.md in this folder shows what lies on the disk.
+
+From there downwards: :mod:`~extproc.ledger.intake` is what waits, :mod:`~extproc.ledger.group` the thread that writes,
+:mod:`~extproc.ledger.log` one log and the order of things on its disk, :mod:`~extproc.ledger.segments` the write-ahead
+log's files, :mod:`~extproc.ledger.publish` the tiles. :mod:`~extproc.ledger.incarnation` begins a log,
+:mod:`~extproc.ledger.recovery` ends that of a process that is gone.
 
 Rules kept here, each with a test that tries to break it:
 
-* An entry is released only when it is as durable as the mode promises.
+* An entry is released only when it is as durable as its mode promises.
 * No checkpoint is published over entries that are not durable.
 * A failed write is final: nothing is retried, nothing more is released.
 * Nothing is dropped silently, and nothing found corrupt is written to.

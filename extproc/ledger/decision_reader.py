@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from extproc.core.decide import Decision, Shadowed, Transfer
+from extproc.core.evidence import Private
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
 from extproc.core.health import HealthState
 from extproc.core.ids import (
@@ -51,6 +52,14 @@ def decision_from_entry(entry: pb.Entry) -> Decision:
         )
     except (ValueError, IndexError) as error:
         raise MalformedError(f"decision: {error}") from None
+
+
+def private_of(decision: pb.Decision) -> Private | None:
+    """Give what of a decision's record points to the person concerned; None where there is nothing."""
+    if not decision.HasField("private"):
+        return None
+    message = decision.private
+    return Private(day=message.day, pseudonym=message.pseudonym, request=message.request, sealed=message.sealed)
 
 
 def permitted_regions(verdict: pb.Verdict) -> frozenset[RegionId]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from extproc.core.decide import Decision, Shadowed, Transfer
+from extproc.core.evidence import Private
 from extproc.core.facts import RequestFacts
 from extproc.core.ids import ConfigRevision, RegionId
 from extproc.core.jurisdiction import Verdict
@@ -34,6 +35,12 @@ _ENTRY_DECISION: Final = b"\x22"
 _DECISION_ID: Final = b"\x0a\x10"  # and its length, 16
 _DECISION_SEQUENCE: Final = b"\x10"
 _DECISION_CHOICE: Final = b"\x3a"
+_DECISION_DURABILITY: Final = b"\x62"
+_DECISION_PRIVATE: Final = b"\x6a"
+_PRIVATE_PSEUDONYM: Final = b"\x0a"
+_PRIVATE_REQUEST: Final = b"\x12"
+_PRIVATE_SEALED: Final = b"\x1a"
+_PRIVATE_DAY: Final = b"\x22"
 _CHOICE_PLAN: Final = b"\x0a"
 _CHOICE_ESTIMATE: Final = b"\x12"
 _LATENCY_AND_AGE: Final = struct.Struct("<cdcd")
@@ -63,8 +70,13 @@ _known: dict[_Key, _Known] = {}
 _estimate_heads: dict[tuple[int, str], bytes] = {}
 
 
-def decision_to_entry(decision: Decision, *, sequence: int) -> bytes:
+def decision_to_entry(
+    decision: Decision, *, sequence: int, durability: str = "", private: Private | None = None
+) -> bytes:
     """Encode a decision. `sequence` counts the decisions of this log from 1, in the order in which they are committed.
+
+    `durability` is what its release waits for, where that is not what the log's Genesis says. `private` is what of the
+    record points to the person concerned.
 
     Not for several threads at once. Raises ValueError when the id is no UUID, or when it has estimates of regions that
     its verdict does not judge.
@@ -80,6 +92,8 @@ def decision_to_entry(decision: Decision, *, sequence: int) -> bytes:
             known.head,
             b"" if choice is None else _encode_choice(choice, known.positions),
             _encode_outcome(decision, known),
+            _encode_durability(durability) if durability else b"",
+            b"" if private is None else _encode_private(private),
         )
     )
     return _ENTRY_AT.pack(_ENTRY_AT_TAG, decision.decided_at_s) + _ENTRY_DECISION + _varint(len(body)) + body
@@ -235,6 +249,25 @@ def _encode_outcome(decision: Decision, known: _Known) -> bytes:
     _make_room(known.outcomes)
     known.outcomes[plan] = (steering, transfers, encoded)
     return encoded
+
+
+def _encode_durability(durability: str) -> bytes:
+    word = durability.encode()
+    return _DECISION_DURABILITY + _varint(len(word)) + word
+
+
+def _encode_private(private: Private) -> bytes:
+    parts: list[bytes] = []
+    for tag, value in (
+        (_PRIVATE_PSEUDONYM, private.pseudonym),
+        (_PRIVATE_REQUEST, private.request),
+        (_PRIVATE_SEALED, private.sealed),
+        (_PRIVATE_DAY, private.day.encode()),
+    ):
+        if value:
+            parts += (tag, _varint(len(value)), value)
+    body = b"".join(parts)
+    return _DECISION_PRIVATE + _varint(len(body)) + body
 
 
 def _deny_to_proto(deny: Deny) -> pb.Deny:

@@ -123,9 +123,11 @@ def override_to_entry(suspension: Suspension, *, at_s: float, resumed: bool = Fa
     return pb.Entry(at_s=at_s, override=override).SerializeToString()
 
 
-def gap_to_entry(*, at_s: float, entries: int, first_at_s: float, last_at_s: float) -> bytes:
-    """Encode that `entries` entries were refused because too many waited."""
-    gap = pb.Gap(reason="overflow", entries=entries, first_at_s=first_at_s, last_at_s=last_at_s)
+def gap_to_entry(  # noqa: PLR0913 - what a gap is, each by name
+    *, at_s: float, entries: int, first_at_s: float, last_at_s: float, reason: str = "overflow", released: int = 0
+) -> bytes:
+    """Encode that `entries` entries were not recorded; `released` of them were of mode "observe" and went ahead."""
+    gap = pb.Gap(reason=reason, entries=entries, first_at_s=first_at_s, last_at_s=last_at_s, released=released)
     return pb.Entry(at_s=at_s, gap=gap).SerializeToString()
 
 

@@ -43,6 +43,17 @@ class LedgerOverflowError(LedgerError):
     """More entries wait than the queue holds. The loss is recorded as a Gap."""
 
 
+class LedgerFullError(LedgerError):
+    """The disk is below its full mark, so only reserved entries are recorded. The loss is recorded as a Gap.
+
+    Nothing is broken: recording goes on by itself when there is room again.
+    """
+
+    def __init__(self, log: str, free_bytes: int) -> None:
+        super().__init__(f"{log}: its disk has {free_bytes >> 20} MiB left, below the full mark; make room there")
+        self.free_bytes = free_bytes
+
+
 class LedgerClosedError(LedgerError):
     """The ledger was closed."""
 

@@ -11,6 +11,7 @@ A worker's folder::
     <root>/<node>/<worker>/<incarnation>/log/       the log as tlog-tiles
     <root>/<node>/<worker>/<incarnation>/policies/  canonical policies, by their digest
     <root>/<node>/<worker>/<incarnation>/log.vkey   public keys under the name of this log
+    <root>/<node>/<worker>/<incarnation>/delegations   by which an organisation's key vouches for those, where it does
     <root>/<node>/<worker>/<incarnation>/QUARANTINED   only where the log was found corrupt: why
 
 An incarnation is called by its number and eight random digits: numbers make a missing one plain, random digits keep a
@@ -22,21 +23,26 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
+from extproc.ledger.disk import sync_directory
 from extproc.ledger.entries import genesis_to_entry
 from extproc.ledger.errors import LedgerLockedError
-from extproc.ledger.log import LOG, LOG_VKEY, WAL, Clock, LogWriter
-from extproc.ledger.recovery import LogReader, resume, settle
-from extproc.ledger.wal import SEGMENT_BYTES, sync_directory
+from extproc.ledger.log import LOG, WAL, Clock, LogWriter
+from extproc.ledger.readback import LogReader
+from extproc.ledger.recovery import resume, settle
+from extproc.ledger.signing import SIGNER_VKEY, admit, admit_signer
+from extproc.ledger.wal import SEGMENT_BYTES, SHORT_SEGMENT_BYTES
 from extproc.notes.errors import MalformedError
-from extproc.notes.keys import SigningKey, add_vkey
+from extproc.notes.keys import Signer
+from extproc.notes.note import VerifierKey
+
+__all__ = ["LOCK", "SIGNER_VKEY", "LogIdentity", "WorkerLock", "start_log"]
 
 LOCK: Final = "lock"
-SIGNER_VKEY: Final = "signer.vkey"
 _UNBORN: Final = ".unborn"
 _WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", re.ASCII)
 _NAME: Final = re.compile(r"(?P<number>[0-9]{6})-[0-9a-f]{8}", re.ASCII)
@@ -101,7 +107,8 @@ def start_log(  # noqa: PLR0913 - what a log needs, each by name
     root: Path,
     *,
     identity: LogIdentity,
-    key: SigningKey,
+    key: Signer,
+    delegations: Sequence[bytes] = (),
     durability: str,
     program: str,
     clock: Clock,
@@ -109,24 +116,34 @@ def start_log(  # noqa: PLR0913 - what a log needs, each by name
 ) -> tuple[LogWriter, WorkerLock]:
     """Settle the log of the process before, and begin a new one with its Genesis durable and published.
 
+    `delegations` are the notes that lead from a root of trust to `key`; they are kept beside every log that it signs.
+
     Raises LedgerLockedError while another process writes, and OSError when the disk does not take the log.
     """
     directory = identity.directory(root)
     directory.mkdir(parents=True, exist_ok=True)
     lock = WorkerLock(directory)
     try:
-        add_vkey(directory / SIGNER_VKEY, key.verifier(identity.signer))
+        admit_signer(directory, signer=identity.signer, key=key)
         last = _last_incarnation(directory)
         previous = (
             None
             if last is None
-            else settle(last, origin=identity.origin(last.name), key=key, clock=clock, segment_bytes=segment_bytes)
+            else settle(
+                last,
+                origin=identity.origin(last.name),
+                key=key,
+                delegations=delegations,
+                clock=clock,
+                segment_bytes=segment_bytes,
+            )
         )
         number = 1 if last is None else int(last.name[:6]) + 1
         writer = _give_birth(
             directory / f"{number:06}-{secrets.token_hex(4)}",
             identity=identity,
             key=key,
+            delegations=delegations,
             segment_bytes=segment_bytes,
             genesis=lambda origin: genesis_to_entry(
                 at_s=clock(), origin=origin, durability=durability, program=program, previous=previous
@@ -143,11 +160,12 @@ def _last_incarnation(directory: Path) -> Path | None:
     return directory / names[-1] if names else None
 
 
-def _give_birth(
+def _give_birth(  # noqa: PLR0913 - what a log needs, each by name
     directory: Path,
     *,
     identity: LogIdentity,
-    key: SigningKey,
+    key: Signer,
+    delegations: Sequence[bytes],
     segment_bytes: int,
     genesis: Callable[[str], bytes],
 ) -> LogWriter:
@@ -157,8 +175,8 @@ def _give_birth(
     shutil.rmtree(unborn, ignore_errors=True)
     (unborn / WAL).mkdir(parents=True)
     (unborn / LOG).mkdir()
-    add_vkey(unborn / LOG_VKEY, key.verifier(origin))
-    first = LogWriter(unborn, origin=origin, key=key, segment_bytes=segment_bytes)
+    admit(unborn, origin=origin, key=key, delegations=delegations)
+    first = LogWriter(unborn, origin=origin, key=key, segment_bytes=min(segment_bytes, SHORT_SEGMENT_BYTES))
     try:
         first.append([genesis(origin)])
         first.close()
@@ -167,5 +185,5 @@ def _give_birth(
     unborn.replace(directory)
     sync_directory(directory.parent)
     writer = LogWriter(directory, origin=origin, key=key, segment_bytes=segment_bytes)
-    resume(writer, LogReader(directory, origin, (key.verifier(origin),)).scan())
+    resume(writer, LogReader(directory, origin, (VerifierKey(name=origin, public=key.public),)).scan())
     return writer

@@ -12,22 +12,35 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from extproc.ledger.checkpoint import Checkpoint, format_checkpoint
-from extproc.ledger.merkle import Frontier, leaf_hash
+from extproc.ledger.housekeeping import rotation_to_entry
+from extproc.ledger.merkle import Frontier, leaf_hashes
 from extproc.ledger.publish import Publisher
-from extproc.ledger.tiles import encode_entry
-from extproc.ledger.wal import SEGMENT_BYTES, SegmentWriter, encode_frame
-from extproc.notes.keys import SigningKey
-from extproc.notes.note import sign_note
+from extproc.ledger.segments import SegmentWriter
+from extproc.ledger.signing import DELEGATIONS, LOG_VKEY, SIGNER_VKEY, admit, admit_signer, hand_over
+from extproc.ledger.tiles import TileBuilder, encode_entries
+from extproc.ledger.wal import SEGMENT_BYTES, encode_frame
+from extproc.notes.keys import Signer
+from extproc.notes.note import VerifierKey, sign_note
+
+__all__ = [
+    "DELEGATIONS",
+    "LOG",
+    "LOG_VKEY",
+    "POLICIES",
+    "QUARANTINED",
+    "SCRATCH",
+    "SIGNER_VKEY",
+    "WAL",
+    "WITNESSED",
+    "Clock",
+    "LogWriter",
+]
 
 WAL: Final = "wal"
 LOG: Final = "log"
 SCRATCH: Final = "scratch"
-LOG_VKEY: Final = "log.vkey"
 POLICIES: Final = "policies"
 QUARANTINED: Final = "QUARANTINED"
-DELEGATIONS: Final = "delegations"
-"""Beside a log: the notes by which the organisation's key delegates to the keys that sign here. Absent for a log whose
-keys are trusted directly."""
 WITNESSED: Final = "witnessed"
 """Beside a log: its latest checkpoint that enough witnesses have cosigned. Absent where none has."""
 
@@ -41,16 +54,18 @@ class _Batch:
 
     encoded: Sequence[bytes]
     leaves: Sequence[bytes]
+    roots: Sequence[bytes]
+    """Of the subtrees of 256 entries that it completes."""
 
 
 class LogWriter:
     """Appends to the log in `directory`; at most one per log, which the caller's lock sees to."""
 
-    def __init__(self, directory: Path, *, origin: str, key: SigningKey, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, directory: Path, *, origin: str, key: Signer, segment_bytes: int = SEGMENT_BYTES) -> None:
         self.directory = directory
         self.origin = origin
         self._key = key
-        self._name = key.verifier(origin)
+        self._name = VerifierKey(name=origin, public=key.public)
         self._frontier = Frontier()
         self._segments = SegmentWriter(directory / WAL, segment_bytes)
         self._publisher = Publisher(directory / LOG, directory / SCRATCH)
@@ -64,6 +79,11 @@ class LogWriter:
         return self._frontier.size
 
     @property
+    def segments(self) -> int:
+        """Number of segments of the write-ahead log that this writer has begun."""
+        return self._segments.begun
+
+    @property
     def published(self) -> int:
         """Number of entries that the published checkpoint covers."""
         return self._published
@@ -72,42 +92,56 @@ class LogWriter:
         """Give the root of the tree over all entries written."""
         return self._frontier.root()
 
-    def replay(self, encoded: Sequence[bytes], leaves: Sequence[bytes], note: bytes) -> None:
-        """Take up a batch that is durable already, with its note; used while a log is read back."""
-        for leaf in leaves:
-            self._frontier.append(leaf)
-        self._publisher.append(encoded, leaves)
-        self._note = note
+    def resume(  # noqa: PLR0913 - where to go on, and with what
+        self, segment: Path, offset: int, flushed: int, *, tree: Frontier, tiles: TileBuilder, note: bytes
+    ) -> None:
+        """Go on after what was read back: in `segment` from `offset`, cutting what follows there.
 
-    def resume(self, segment: Path, offset: int) -> None:
-        """Go on after what was replayed: in `segment` from `offset`, cutting what follows there."""
-        self._segments.resume(segment, offset)
+        Before `flushed` the disk is known to have the segment. `tree` and `tiles` are those of all entries before, and
+        `note` is the last one.
+        """
+        self._frontier, self._note = tree, note
+        self._publisher.resume(tiles)
+        self._segments.resume(segment, offset, flushed)
 
     def append(self, entries: Sequence[bytes]) -> int:
         """Write one batch with its signed note, and give the index of its first entry. Not durable yet.
 
         Raises EntryTooLargeError before anything is written, and OSError.
         """
-        encoded = [encode_entry(entry) for entry in entries]
-        leaves = [leaf_hash(entry) for entry in entries]
+        encoded, leaves = encode_entries(entries), leaf_hashes(entries)
         first = self._frontier.size
-        for leaf in leaves:
-            self._frontier.append(leaf)
+        roots = self._frontier.extend(leaves)
         self._note = sign_note(
             format_checkpoint(Checkpoint(origin=self.origin, size=self.size, root=self.root())),
             self._name,
             self._key.sign,
         )
         self._segments.write(first, encode_frame(first, encoded, self._note))
-        self._unsynced.append(_Batch(encoded=encoded, leaves=leaves))
+        self._unsynced.append(_Batch(encoded=encoded, leaves=leaves, roots=roots))
         return first
+
+    def rotate(self, new: Signer, delegation: bytes, *, at_s: float) -> int:
+        """Let `new` sign from here on: write the KeyRotation as a batch of its own and give its index. Not durable yet.
+
+        `delegation` is the old key's to the new one. Everything that somebody needs to believe the new key lies beside
+        the log, durably, before the first note of that key is written. Raises NoteError, before anything is written,
+        when `delegation` is not that, and OSError.
+        """
+        self.sync()
+        before = Checkpoint(origin=self.origin, size=self.size, root=self.root())
+        rotation = hand_over(before, old=self._key, new=new, delegation=delegation)
+        admit(self.directory, origin=self.origin, key=new, delegations=(delegation,))
+        admit_signer(self.directory.parent, signer=self.origin.rpartition("/")[0], key=new)
+        self._key, self._name = new, VerifierKey(name=self.origin, public=new.public)
+        return self.append([rotation_to_entry(rotation, at_s=at_s)])
 
     def sync(self) -> None:
         """Make every batch durable, and let the publisher take them up. Raises OSError."""
         if self._unsynced:
             self._segments.sync()
             for batch in self._unsynced:
-                self._publisher.append(batch.encoded, batch.leaves)
+                self._publisher.append(batch.encoded, batch.leaves, batch.roots)
             self._unsynced.clear()
 
     def publish(self) -> None:

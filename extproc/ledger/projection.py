@@ -35,9 +35,18 @@ def entry_to_json(entry: pb.Entry) -> Json:
             for field in ("geo", "anonymity"):
                 if entry.config.HasField(field):
                     projected["config"][field]["sha256"] = getattr(entry.config, field).sha256.hex()
+        case "erasure" | "prune" | "drill":
+            _write_hex(projected[kind], getattr(entry, kind))
         case _:
             pass
     return {"kind": kind, **projected}
+
+
+def _write_hex(said: Json, message: pb.Erasure | pb.Prune | pb.Drill) -> None:
+    """Write the bytes of a flat message as hex."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_BYTES:
+            said[field.name] = value.hex() if isinstance(value, bytes) else [each.hex() for each in value]
 
 
 def _name_in_decision(decision: pb.Decision) -> Json:
@@ -60,6 +69,13 @@ def _name_in_decision(decision: pb.Decision) -> Json:
                 for each in decision.choice.estimates
             ],
         }
+    if decision.HasField("private"):
+        private: Json = {
+            name: getattr(decision.private, name).hex()
+            for name in ("pseudonym", "request", "sealed")
+            if getattr(decision.private, name)
+        }
+        named["private"] = private | ({"day": decision.private.day} if decision.private.day else {})
     if decision.transfers:
         named["transfers"] = [
             MessageToDict(each, preserving_proto_field_name=True) | {"permit": permits[each.permit]}

@@ -7,13 +7,13 @@ itself flushes only when a log ends.
 SPEC: https://c2sp.org/tlog-tiles
 """
 
-import ctypes
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from extproc.ledger.disk import sync_file_system, write_all
 from extproc.ledger.tiles import Tile, TileBuilder, format_tile_path
 
 CHECKPOINT: Final = "checkpoint"
@@ -29,9 +29,13 @@ class Publisher:
         self._tiles = TileBuilder()
         self._superseded: list[Path] = []
 
-    def append(self, encoded: Sequence[bytes], leaves: Sequence[bytes]) -> None:
-        """Take up durable entries, as bundles hold them, with their leaf hashes; full tiles are written at once."""
-        for tile, data in self._tiles.append(encoded, leaves):
+    def resume(self, tiles: TileBuilder) -> None:
+        """Go on after entries whose full tiles are all there."""
+        self._tiles = tiles
+
+    def append(self, encoded: Sequence[bytes], leaves: Sequence[bytes], roots: Sequence[bytes]) -> None:
+        """Take up durable entries, as for :meth:`TileBuilder.append`; full tiles are written at once."""
+        for tile, data in self._tiles.append(encoded, leaves, roots):
             self._write(tile, data)
             self._superseded.append(self._log / f"{format_tile_path(tile)}.p")
 
@@ -59,21 +63,7 @@ class Publisher:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
-            view = memoryview(data)
-            while view:
-                view = view[os.write(descriptor, view) :]
+            write_all(descriptor, data, 0)
         finally:
             os.close(descriptor)
         self._scratch.replace(path)
-
-
-def sync_file_system(path: Path) -> None:
-    """Flush the file system that holds `path`: one call, however many files were written. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if libc.syncfs(descriptor):
-            error = ctypes.get_errno()
-            raise OSError(error, os.strerror(error), str(path))
-    finally:
-        os.close(descriptor)

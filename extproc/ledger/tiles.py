@@ -8,6 +8,7 @@ SPEC: https://c2sp.org/tlog-tiles
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from extproc.ledger.errors import EntryTooLargeError
@@ -16,6 +17,8 @@ from extproc.notes.errors import MalformedError
 
 TILE_WIDTH: Final = 256
 LARGEST_ENTRY: Final = 65_535
+LENGTH_BYTES: Final = 2
+"""Before each entry of a bundle stands its length."""
 _HIGHEST_LEVEL: Final = 7
 """2**64 leaves would fill level 7, so none is above."""
 
@@ -67,25 +70,41 @@ def parse_tile_path(path: str) -> Tile:
 
 
 def encode_entry(entry: bytes) -> bytes:
-    """Write one entry as it stands in a bundle: its length in two bytes, then itself."""
-    if len(entry) > LARGEST_ENTRY:
-        raise EntryTooLargeError(f"an entry holds at most {LARGEST_ENTRY} bytes, this one has {len(entry)}")
-    return len(entry).to_bytes(2) + entry
+    """Write one entry as it stands in a bundle: its length in two bytes, then itself. Raises EntryTooLargeError."""
+    return encode_entries((entry,))[0]
+
+
+def encode_entries(entries: Sequence[bytes]) -> list[bytes]:
+    """Write each entry as it stands in a bundle. Raises EntryTooLargeError."""
+    if entries and len(longest := max(entries, key=len)) > LARGEST_ENTRY:
+        raise EntryTooLargeError(f"an entry holds at most {LARGEST_ENTRY} bytes, this one has {len(longest)}")
+    return [len(entry).to_bytes(LENGTH_BYTES) + entry for entry in entries]
 
 
 def decode_entries(data: bytes, count: int) -> list[bytes]:
     """Read exactly `count` entries. Raises MalformedError, naming the entry by its place in `data`."""
-    entries: list[bytes] = []
-    at = 0
+    borders = _borders(data, count)
+    return [data[start + LENGTH_BYTES : end] for start, end in pairwise(borders)]
+
+
+def split_entries(data: bytes, count: int) -> list[bytes]:
+    """Read exactly `count` entries as they stand, each with its length before it. Raises MalformedError."""
+    return [data[start:end] for start, end in pairwise(_borders(data, count))]
+
+
+def _borders(data: bytes, count: int) -> list[int]:
+    """Give where each of exactly `count` entries begins, and where the last one ends."""
+    borders = [0]
+    at, size = 0, len(data)
     for i in range(count):
-        start = at + 2
-        at = start + int.from_bytes(data[at:start])
-        if start > len(data) or at > len(data):
+        start = at + LENGTH_BYTES
+        at = size + 1 if start > size else start + (data[at] << 8 | data[at + 1])
+        if at > size:
             raise MalformedError(f"entry {i} of {count}: the bundle ends inside it")
-        entries.append(data[start:at])
-    if at != len(data):
-        raise MalformedError(f"after entry {count - 1} of {count}: {len(data) - at} bytes too many")
-    return entries
+        borders.append(at)
+    if at != size:
+        raise MalformedError(f"after entry {count - 1} of {count}: {size - at} bytes too many")
+    return borders
 
 
 class TileBuilder:
@@ -99,8 +118,15 @@ class TileBuilder:
         self._bundle = bytearray()
         self._levels: list[bytearray] = [bytearray()]
 
-    def append(self, encoded: Sequence[bytes], leaves: Sequence[bytes]) -> Iterator[tuple[Tile, bytes]]:
-        """Add entries as bundles hold them, and their leaf hashes; give each tile that became full, with its bytes."""
+    def append(
+        self, encoded: Sequence[bytes], leaves: Sequence[bytes], roots: Sequence[bytes] | None = None
+    ) -> Iterator[tuple[Tile, bytes]]:
+        """Add entries as bundles hold them, and their leaf hashes; give each tile that became full, with its bytes.
+
+        `roots` are those of the tiles of leaf hashes that become full, where :meth:`Frontier.extend` has given them, so
+        that they need not be computed twice.
+        """
+        known = iter(roots or ())
         start = 0
         while start < len(leaves):
             end = min(len(leaves), start + TILE_WIDTH - self.size % TILE_WIDTH)
@@ -111,7 +137,7 @@ class TileBuilder:
             if self.size % TILE_WIDTH == 0:
                 yield Tile(level=None, index=self.size // TILE_WIDTH - 1), bytes(self._bundle)
                 self._bundle.clear()
-                yield from self._fill()
+                yield from self._fill(next(known, None))
 
     def partial(self) -> Iterator[tuple[Tile, bytes]]:
         """Give the tiles of the right edge that are not full, with their bytes."""
@@ -125,8 +151,8 @@ class TileBuilder:
                 yield Tile(level=level, index=index, width=width), bytes(hashes)
             below //= TILE_WIDTH
 
-    def _fill(self) -> Iterator[tuple[Tile, bytes]]:
-        """Give the hash tiles that the last leaf filled, lowest first, and carry their roots up."""
+    def _fill(self, root: bytes | None) -> Iterator[tuple[Tile, bytes]]:
+        """Give the hash tiles that the last leaf filled, lowest first, and carry their roots up, the first if known."""
         count, level = self.size, 0
         while count % TILE_WIDTH == 0:
             count //= TILE_WIDTH
@@ -135,7 +161,8 @@ class TileBuilder:
             self._levels[level].clear()
             if level + 1 == len(self._levels):
                 self._levels.append(bytearray())
-            self._levels[level + 1] += tile_root(hashes)
+            self._levels[level + 1] += root or tile_root(hashes)
+            root = None
             level += 1
 
 

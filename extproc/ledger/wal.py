@@ -1,7 +1,7 @@
 """The write-ahead log: segments of frames, each frame one batch with its signed note.
 
-Owns the form of a frame, the order of segments, appending with one write and one flush per batch, and reading back
-with strict checks. Knows nothing of trees and signatures: the note is bytes here.
+Owns the form of a frame, the names and order of segments, and reading back with strict checks. Writing segments is for
+:mod:`extproc.ledger.segments`. Knows nothing of trees and signatures: the note is bytes here.
 
 A frame, integers big-endian::
 
@@ -14,11 +14,14 @@ A frame, integers big-endian::
     payload       the entries, each with its length in two bytes before it (as an entry bundle of tlog-tiles)
     note          the signed note of the checkpoint of the tree after these entries
 
+Every frame carries a note, also where several frames share one flush. Signing costs some 30 us per frame, which is
+most of what a lone record costs; but a frame without one could be added by whoever can write the file, and the next
+start would sign it.
+
 A segment is preallocated, so the rest of the one being written is zeros; one that is done is cut to its frames. It is
 named by the index of its first entry in sixteen digits.
 """
 
-import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
@@ -30,10 +33,13 @@ from extproc.ledger.errors import LedgerError
 
 MAGIC: Final = b"SWF1"
 SEGMENT_BYTES: Final = 64 << 20
+SHORT_SEGMENT_BYTES: Final = 1 << 16
+"""For a few entries: the first one of a log and the last two."""
 _HEADER: Final = struct.Struct(">4sIIIQI")
 _CRC_END: Final = 8
 """The checksum covers everything after itself."""
 _SUFFIX: Final = ".wal"
+_ZEROS: Final = bytes(1 << 16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +91,18 @@ def decode_frame(data: bytes, offset: int) -> Frame:
     return Frame(offset=offset, end=end, first=first, count=count, payload=data[start:middle], note=data[middle:end])
 
 
+def used_bytes(data: bytes) -> int:
+    """Count the bytes before the zeros that end a segment. Compares in pieces, because most of a segment is zeros."""
+    end = len(data)
+    while end and data.startswith(_ZEROS[:end], end - min(end, len(_ZEROS))):
+        end -= min(end, len(_ZEROS))
+    start = max(0, end - len(_ZEROS))
+    return start + len(data[start:end].rstrip(b"\x00"))
+
+
 def read_frames(data: bytes) -> Iterator[Frame]:
     """Read the frames of a segment's bytes up to the zeros. Raises BadFrameError."""
-    used = len(data.rstrip(b"\x00"))
+    used = used_bytes(data)
     offset = 0
     # A note ends in a newline, so a frame never ends in zeros that could be taken for the tail.
     while offset < used:
@@ -114,73 +129,3 @@ def format_segment_name(first: int) -> str:
 def list_segments(directory: Path) -> list[Path]:
     """List the segments in order."""
     return sorted(directory.glob(f"*{_SUFFIX}"))
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-class SegmentWriter:
-    """Appends frames to the last segment and begins new ones. Every failure is an OSError and is final."""
-
-    def __init__(self, directory: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
-        self._directory = directory
-        self._segment_bytes = segment_bytes
-        self._descriptor = -1
-        self._offset = 0
-        self._capacity = 0
-
-    def resume(self, segment: Path, offset: int) -> None:
-        """Go on in an existing segment at `offset`; what follows there is cut, durably."""
-        self._descriptor = os.open(segment, os.O_WRONLY)
-        os.ftruncate(self._descriptor, offset)
-        self._allocate(max(self._segment_bytes, offset))
-        self._offset = offset
-        os.fsync(self._descriptor)
-
-    def write(self, first: int, frame: bytes) -> None:
-        """Append the frame whose first entry is `first`; it is with the kernel then, not yet on the disk."""
-        if self._descriptor < 0 or self._offset + len(frame) > self._capacity:
-            self._begin(first, len(frame))
-        view = memoryview(frame)
-        while view:
-            written = os.pwrite(self._descriptor, view, self._offset)
-            self._offset += written
-            view = view[written:]
-
-    def sync(self) -> None:
-        """Flush what was written to the disk; something must have been."""
-        os.fdatasync(self._descriptor)
-
-    def close(self) -> None:
-        """Cut the segment to its frames, durably, and let it go."""
-        if self._descriptor >= 0:
-            os.fdatasync(self._descriptor)
-            os.ftruncate(self._descriptor, self._offset)
-            os.fsync(self._descriptor)
-        self.abandon()
-
-    def abandon(self) -> None:
-        """Let the segment go as it is."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def _begin(self, first: int, needed: int) -> None:
-        """Finish the segment and begin the next, with room for `needed` bytes at least."""
-        self.close()
-        path = self._directory / format_segment_name(first)
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        self._allocate(max(self._segment_bytes, needed))
-        self._offset = 0
-        os.fsync(self._descriptor)
-        sync_directory(self._directory)
-
-    def _allocate(self, capacity: int) -> None:
-        os.posix_fallocate(self._descriptor, 0, capacity)
-        self._capacity = capacity

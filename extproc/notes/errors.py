@@ -22,3 +22,7 @@ class UnknownSignerError(NoteError):
 
 class KeyFileError(NoteError):
     """A key file that cannot be used, or that others may read."""
+
+
+class KeyModuleError(NoteError):
+    """A key in a hardware module that cannot be reached or used."""

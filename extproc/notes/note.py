@@ -88,6 +88,10 @@ class VerifierKey:
                 return False
             message = cosigned_message(text, int.from_bytes(signature[:_TIME_BYTES]))
             signature = signature[_TIME_BYTES:]
+        return self.verifies_bytes(message, signature)
+
+    def verifies_bytes(self, message: bytes, signature: bytes) -> bool:
+        """Tell whether `signature` is the bare Ed25519 one of this key over `message`."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except InvalidSignature:

@@ -35,7 +35,7 @@ def check_same_envoy(rendered: CompiledPolicy, loaded: CompiledPolicy) -> None:
         reasons.append("its plans are longer")
     if loaded.reading.trusted_hops != rendered.reading.trusted_hops:
         reasons.append("it declares another edge")
-    reasons += _unsent(rendered.reading, loaded.reading)
+    reasons += _unsent(rendered.reading, loaded.reading, set(loaded.reading.headers))
     if (loaded.reading.payload is None) != (rendered.reading.payload is None):
         reasons.append("it begins or ends to read payloads")
     if reasons:
@@ -56,7 +56,8 @@ def check_shadow(live: Reading, shadow: Reading, file: Path | None) -> None:
 
 def unseen(live: Reading, shadow: Reading) -> list[str]:
     """List what a shadow policy reads and the requests of the live one do not show."""
-    reasons = _unsent(live, shadow)
+    # What a shadow policy would have kept of a person is kept for the live one alone: only declarations count.
+    reasons = _unsent(live, shadow, set(shadow.declarations))
     if shadow.trusted_hops != live.trusted_hops:
         reasons.append("it declares another edge")
     if shadow.payload is not None and live.payload is None:
@@ -64,11 +65,11 @@ def unseen(live: Reading, shadow: Reading) -> list[str]:
     return reasons
 
 
-def _unsent(sent: Reading, wanted: Reading) -> list[str]:
-    """List what one policy reads of a request and an Envoy that was rendered for another does not send."""
+def _unsent(sent: Reading, wanted: Reading, headers: set[str]) -> list[str]:
+    """List what one policy reads of a request, `headers` among it, and an Envoy rendered for another does not send."""
     reasons = []
-    if headers := sorted(set(wanted.headers) - set(sent.headers)):
-        reasons.append(f"it reads other headers ({', '.join(headers)})")
+    if others := sorted(headers - set(sent.headers)):
+        reasons.append(f"it reads other headers ({', '.join(others)})")
     if wanted.claims and not sent.claims:
         reasons.append("it reads verified claims")
     if wanted.certificates and not sent.certificates:

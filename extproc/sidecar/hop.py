@@ -5,17 +5,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from extproc.core.decide import Permitted, decide, rule
+from extproc.core.decide import Decision, Permitted, decide, rule
+from extproc.core.evidence import Private, ReleaseMode, durability_of
 from extproc.core.facts import ClassSignal, ClassSource, RequestFacts
 from extproc.core.reasons import Refusal
 from extproc.core.shadow import difference
 from extproc.core.steering import Deny
 from extproc.ledger.errors import LedgerError
+from extproc.ledger.ids import id_to_bytes
+from extproc.sealed.errors import KeyStoreError
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.identifiers import DecisionIds
 from extproc.sidecar.live import Current, Live, Reader
 from extproc.sidecar.metrics import Metrics
 from extproc.sidecar.recorder import Recorder
+from extproc.wire.identity import identity
 from extproc.wire.payload import Body
 from extproc.wire.request import Received, receive
 from extproc.wire.response import Phase, Responder
@@ -79,8 +83,10 @@ class Hop:
         #    with it is awaited from before the release, because Envoy may report at once.
         self._deliveries.expect(decision, current.regions)
         try:
-            await self._recorder.record_decision(decision)
-        except LedgerError:
+            await self._recorder.record_decision(
+                decision, mode=self._mode_of(current, decision), private=_private(current, received, decision)
+            )
+        except (LedgerError, KeyStoreError):
             self._deliveries.forget(decision_id)
             self._metrics.unrecorded.inc()
             return self._responder.respond(_UNRECORDED, decision_id, phase=phase)
@@ -93,6 +99,28 @@ class Hop:
         self._metrics.decided(decision.steering, difference(decision))
         path = (received.path if received is not None else None) or b""
         return self._responder.respond(decision.steering, decision_id, phase=phase, path=path)
+
+    def _mode_of(self, current: Current, decision: Decision) -> ReleaseMode | None:
+        """Tell what the release of this decision waits for; None for what the log's own mode says."""
+        evidence = current.reading.evidence
+        if not evidence.has_modes:
+            return None
+        return durability_of(evidence, decision.verdict, decision.facts.model, served=self._recorder.mode)
+
+
+def _private(current: Current, received: Received | None, decision: Decision) -> Private | None:
+    """Make what the record holds of the person concerned. Raises KeyStoreError."""
+    if current.sealer is None:
+        return None
+    who = identity(received, current.reading)
+    return current.sealer.private(
+        tenant=decision.facts.tenant,
+        decision_id=id_to_bytes(decision.id),
+        now_s=decision.decided_at_s,
+        subject=who.subject,
+        request_id=who.request_id,
+        address=who.address,
+    )
 
 
 def _facts(reader: Reader, received: Received | None, body: Body | None, now_s: float) -> RequestFacts:

@@ -12,7 +12,10 @@ from extproc.core.ids import RegionId
 from extproc.core.reading import Reading
 from extproc.core.snapshot import Snapshot
 from extproc.detect import Classifier
+from extproc.sealed.keys import Keys
+from extproc.sealed.sealer import Sealer
 from extproc.sidecar.configuration import Configuration
+from extproc.sidecar.fitting import ConfigurationError
 from extproc.wire.request import Locate, RequestReader
 
 
@@ -35,8 +38,11 @@ class Current:
     """A snapshot and the readers of requests that belong to it. `shadow` is None where no shadow policy is loaded."""
 
     snapshot: Snapshot
+    reading: Reading
     reader: Reader
     shadow: Reader | None
+    sealer: Sealer | None
+    """Makes what records hold of a person; None where the policy has nothing of it kept."""
     regions: Mapping[str, RegionId]
     """From the name of a region's Envoy cluster to the region."""
 
@@ -44,13 +50,18 @@ class Current:
 class Live:
     """Holds the current state; swapped whole by the watchers, read once by each decision."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, keys: Keys | None = None) -> None:
+        """Decide by `configuration`. Raises ConfigurationError when it needs erasable keys and there are none."""
+        self._keys = keys
         self.configuration = configuration
-        self.current = _current(configuration, {}, {})
+        self.current = _current(configuration, {}, {}, keys)
 
     def with_configuration(self, configuration: Configuration) -> Current:
-        """Make what :meth:`configure` puts in force; regions that remain keep their health."""
-        return _current(configuration, self._health(), self.current.regions)
+        """Make what :meth:`configure` puts in force; regions that remain keep their health.
+
+        Raises ConfigurationError when it needs erasable keys and there are none.
+        """
+        return _current(configuration, self._health(), self.current.regions, self._keys)
 
     def configure(self, configuration: Configuration, made: Current) -> None:
         """Decide by another configuration from now on, with the health of this moment."""
@@ -82,7 +93,10 @@ class Live:
 
 
 def _current(
-    configuration: Configuration, health: Mapping[RegionId, RegionHealth], known: Mapping[str, RegionId]
+    configuration: Configuration,
+    health: Mapping[RegionId, RegionHealth],
+    known: Mapping[str, RegionId],
+    keys: Keys | None,
 ) -> Current:
     tables = configuration.tables
     return Current(
@@ -93,9 +107,24 @@ def _current(
             health=tuple(health.get(region.id, NEVER_OBSERVED) for region in tables.regions),
             shadow=configuration.shadow_snapshot,
         ),
+        reading=configuration.reading,
         reader=Reader.of(configuration.reading, configuration.locate),
         shadow=None
         if configuration.shadow is None
         else Reader.of(configuration.shadow.reading, configuration.locate_for_shadow),
+        sealer=_sealer(configuration, keys),
         regions={**known, **{region.cluster: region.id for region in tables.regions}},
     )
+
+
+def _sealer(configuration: Configuration, keys: Keys | None) -> Sealer | None:
+    """Give what makes pseudonyms and sealed blocks, where the policy asks for any."""
+    evidence = configuration.reading.evidence
+    if not evidence.is_private:
+        return None
+    if keys is None:
+        raise ConfigurationError(
+            f"the policy {configuration.tables.id} has records keep pseudonyms or sealed blocks (evidence.subject, "
+            "evidence.sealed), and there is no store for their keys. Mend: name one with --key-store, or remove them"
+        )
+    return Sealer(keys, evidence)

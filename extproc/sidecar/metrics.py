@@ -10,7 +10,9 @@ from extproc.core.reasons import Refusal
 from extproc.core.shadow import ShadowDifference
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steering
+from extproc.ledger.commit import Ledger
 from extproc.sidecar.configuration import Configuration
+from extproc.sidecar.upkeep import Upkeep
 
 _UP: Final = {HealthState.UP: 1.0, HealthState.UNKNOWN: 0.5, HealthState.DOWN: 0.0}
 
@@ -116,6 +118,32 @@ class Metrics:
             "Payloads at which the classifier stumbled, so that they counted as unreadable. Anything but 0 is a fault.",
             registry=self.registry,
         )
+        self._disk_free = Gauge(
+            "situs_log_disk_free_bytes", "Bytes left on the disk of the decision log.", registry=self.registry
+        )
+        self._waiting = Gauge(
+            "situs_log_waiting_entries", "Entries that wait to be written to the decision log.", registry=self.registry
+        )
+        self._key_expiry = Gauge(
+            "situs_log_key_expiry_timestamp_seconds",
+            "When the key that signs the decision log may sign no more; +Inf for a key without a window.",
+            registry=self.registry,
+        )
+        self._witnessed_age = Gauge(
+            "situs_log_witnessed_age_seconds",
+            "How long ago enough witnesses had cosigned all that was published. Only where there are witnesses.",
+            registry=self.registry,
+        )
+        self._diverged = Gauge(
+            "situs_log_diverged",
+            "1 once a witness has told another history of this log: it was forked or set back. A person must look.",
+            registry=self.registry,
+        )
+        self._ship_lag = Gauge(
+            "situs_log_ship_lag_seconds",
+            "Age of the oldest entry that may not be in the store of its region. Only where this process ships.",
+            registry=self.registry,
+        )
         self._found = {finding: self._deliveries.labels(finding.value) for finding in Finding}
         for result in ("taken", "refused"):
             self.reloads.labels(result)
@@ -143,6 +171,18 @@ class Metrics:
         """Export the health that decisions see at `now_s`."""
         for region, health in zip(snapshot.policy.regions, snapshot.health, strict=True):
             self._regions.labels(region.id).set(_UP[health.state_at(now_s)])
+
+    def kept(self, ledger: Ledger, upkeep: Upkeep, now_s: float) -> None:
+        """Export the state of the log and of what is done beside it."""
+        self._disk_free.set(ledger.room.free_bytes)
+        self._waiting.set(ledger.waiting)
+        self._key_expiry.set(upkeep.key_until_s)
+        if upkeep.cosigner is not None:
+            self._witnessed_age.set(upkeep.cosigner.age_s)
+            self._diverged.set(upkeep.cosigner.alarm is not None)
+        shipped = upkeep.shipped()
+        if shipped is not None:
+            self._ship_lag.set(shipped.lag_s + now_s - shipped.at_s)
 
     def delivered(self, finding: Finding) -> None:
         """Count a reconciled delivery."""

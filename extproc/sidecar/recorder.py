@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
@@ -11,17 +10,26 @@ import structlog
 
 from extproc.core.decide import Decision
 from extproc.core.delivery import Delivery
+from extproc.core.evidence import Private, ReleaseMode
 from extproc.core.overrides import Suspension
 from extproc.core.snapshot import Snapshot
 from extproc.geo import GeoIdentity
 from extproc.ledger.commit import Ledger
+from extproc.ledger.durability import Durability
 from extproc.ledger.entries import GeoIdentity as RecordedGeoIdentity
 from extproc.ledger.entries import config_to_entry, decision_to_entry, delivery_to_entry, override_to_entry
-from extproc.ledger.errors import EntryTooLargeError, LedgerError, LedgerOverflowError, LedgerPoisonedError
+from extproc.ledger.errors import (
+    EntryTooLargeError,
+    LedgerError,
+    LedgerFullError,
+    LedgerOverflowError,
+    LedgerPoisonedError,
+)
 from extproc.ledger.housekeeping import Heartbeat, heartbeat_to_entry
 
 _log = structlog.get_logger(__name__)
 
+_DURABILITIES: Final = {mode: Durability(mode.value) for mode in ReleaseMode}
 HEARTBEAT_S: Final = 10.0
 """Between two signs of life in the log."""
 
@@ -35,17 +43,32 @@ class Recorder:
         self._clock = clock
         self._sequence = 0
         self._began_s = monotonic()
-        self._background: set[asyncio.Future[int]] = set()
+        self._background: set[asyncio.Future[int | None]] = set()
         self.failed = asyncio.Event()
         self.failure: LedgerError | None = None
 
-    async def record_decision(self, decision: Decision) -> None:
-        """Return once the decision's record is as durable as the mode promises. Raises LedgerError otherwise."""
+    @property
+    def mode(self) -> ReleaseMode:
+        """What a release waits for where the policy does not say."""
+        return ReleaseMode(self._ledger.mode.value)
+
+    async def record_decision(
+        self, decision: Decision, *, mode: ReleaseMode | None = None, private: Private | None = None
+    ) -> None:
+        """Return once the decision's record is as durable as the mode promises. Raises LedgerError otherwise.
+
+        `mode` is what the policy says of this decision, None for the log's own. `private` is what its record holds of
+        the person concerned.
+        """
+        durability = None if mode is None else _DURABILITIES[mode]
+        own = durability is None or durability is self._ledger.mode
         self._sequence += 1
-        entry = decision_to_entry(decision, sequence=self._sequence)
+        entry = decision_to_entry(
+            decision, sequence=self._sequence, durability="" if own or mode is None else mode, private=private
+        )
         try:
-            await self._commit(entry)
-        except (LedgerOverflowError, EntryTooLargeError):
+            await self._commit(entry, durability=durability)
+        except (LedgerOverflowError, LedgerFullError, EntryTooLargeError):
             self._sequence -= 1  # refused before anything was awaited, so the number is free: sequences have no holes
             raise
 
@@ -93,11 +116,10 @@ class Recorder:
         """
         while not self.failed.is_set():
             await asyncio.sleep(period_s)
-            disk = os.statvfs(self._ledger.directory)
             heartbeat = Heartbeat(
                 sequence=self._sequence,
                 running_s=monotonic() - self._began_s,
-                free_bytes=disk.f_bavail * disk.f_frsize,
+                free_bytes=self._ledger.room.free_bytes,
             )
             with contextlib.suppress(LedgerError):  # noted, and the process ends by it
                 await self._commit(heartbeat_to_entry(heartbeat, at_s=self._clock()), reserved=True)
@@ -117,7 +139,7 @@ class Recorder:
         while self._background:
             await asyncio.wait(set(self._background))
 
-    def _recorded(self, future: asyncio.Future[int]) -> None:
+    def _recorded(self, future: asyncio.Future[int | None]) -> None:
         self._background.discard(future)
         error = future.exception()
         if isinstance(error, LedgerError):
@@ -127,9 +149,9 @@ class Recorder:
         self._note(error)
         _log.error("a delivery could not be recorded", error=str(error))
 
-    async def _commit(self, entry: bytes, *, reserved: bool = False) -> None:
+    async def _commit(self, entry: bytes, *, durability: Durability | None = None, reserved: bool = False) -> None:
         try:
-            await self._ledger.commit(entry, reserved=reserved)
+            await self._ledger.commit(entry, durability=durability, reserved=reserved)
         except LedgerError as error:
             self._note(error)
             raise

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -18,6 +19,9 @@ from google.protobuf.message import DecodeError
 
 from extproc.core.delivery import Delivery
 from extproc.ledger.commit import Ledger
+from extproc.ledger.room import RoomState
+from extproc.sealed.keys import Keys
+from extproc.sealed.store import open_store
 from extproc.sidecar.admin import AdminServer
 from extproc.sidecar.configuration import PROGRAM_VERSION, Configuration
 from extproc.sidecar.deliveries import Deliveries
@@ -29,6 +33,7 @@ from extproc.sidecar.probes import probe_forever
 from extproc.sidecar.recorder import Recorder
 from extproc.sidecar.reloading import Reloading
 from extproc.sidecar.settings import Settings
+from extproc.sidecar.upkeep import Upkeep, refuse_rollback
 from extproc.wire.access_log import AccessLogReader
 from extproc.wire.server import PayloadServer, WireServer
 
@@ -47,7 +52,8 @@ class BrokenSidecarError(Exception):
 async def serve(settings: Settings, configuration: Configuration) -> None:
     """Serve until SIGTERM or SIGINT.
 
-    Raises LedgerError or NoteError when the log cannot be opened and OSError when an address cannot be bound. After
+    Raises LedgerError or NoteError when the log cannot be opened, WitnessError when a witness has seen more of it than
+    there is, KeyStoreError and ConfigurationError for erasable keys, and OSError when an address cannot be bound. After
     everything was taken down: LedgerError when the log could not be written, BrokenSidecarError for a fault of the
     program's own.
     """
@@ -57,7 +63,10 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        sidecar = Sidecar(settings, configuration)
+        keys = None if settings.key_store is None else _open_keys(settings.key_store, settings.log)
+        if keys is not None:
+            stack.push_async_callback(asyncio.to_thread, keys.close)
+        sidecar = Sidecar(settings, configuration, keys)
         await sidecar.start(stack)
         # What lives now lives to the end; the collector need not look at it again.
         gc.collect()
@@ -70,17 +79,25 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         raise BrokenSidecarError("work in the background ended by an error, which the event log has")
 
 
+def _open_keys(path: Path, log: Path) -> Keys:
+    """Open the store of erasable keys, which is made at the first start. Raises KeyStoreError."""
+    return Keys(open_store(path, create=True, apart_from=log))
+
+
 class Sidecar:
     """All parts of one sidecar, wired together. Start it in an exit stack; leaving the stack takes it down."""
 
-    def __init__(self, settings: Settings, configuration: Configuration) -> None:
+    def __init__(self, settings: Settings, configuration: Configuration, keys: Keys | None = None) -> None:
+        """`keys` are the erasable ones. Raises ConfigurationError when the policy needs some and there are none."""
         self._settings = settings
         self._clock: Callable[[], float] = time.time
         self.metrics = Metrics()
-        self.live = Live(configuration)
+        self.live = Live(configuration, keys)
         self.board = HealthBoard(self.live, self._clock)
         self.deliveries = Deliveries(clock=time.monotonic, deliver=self._deliver, tried=self.board.attempted)
         self.recorder: Recorder
+        self.upkeep: Upkeep
+        self._ledger: Ledger
         self.wire: WireServer
         self.broken = asyncio.Event()
         self._serving = False
@@ -90,13 +107,21 @@ class Sidecar:
         settings = self._settings
 
         # 1. The log, first up and last down.
+        await refuse_rollback(settings.identity.directory(settings.log), settings.witnesses)
         ledger = await Ledger.open(
             settings.log,
             identity=settings.identity,
-            key=settings.key,
+            key=settings.ring.key,
+            delegations=settings.ring.delegations,
             mode=settings.durability,
             clock=self._clock,
+            room=settings.room,
         )
+        self._ledger = ledger
+        self.upkeep = Upkeep(
+            ledger, settings.ring, witnesses=settings.witnesses, shipping=settings.shipping, clock=self._clock
+        )
+        stack.push_async_callback(self.upkeep.finish)
         stack.push_async_callback(ledger.close)
         self.recorder = Recorder(ledger, program=PROGRAM_VERSION, clock=self._clock)
         stack.push_async_callback(self._finish_deliveries)
@@ -106,7 +131,7 @@ class Sidecar:
         # 2. What keeps the snapshot current.
         self._background(stack, self._settle_forever())
         self._background(stack, self.recorder.beat_forever())
-        for work in reloading.watch():
+        for work in (*reloading.watch(), *self.upkeep.work()):
             self._background(stack, work)
         if settings.endpoints:
             self._background(stack, probe_forever(settings.endpoints, self.board.probed))
@@ -166,6 +191,7 @@ class Sidecar:
             payloads = self.live.current.reader.payloads
             self.metrics.payload_faults.set(0 if payloads is None else payloads.faults)
             self.metrics.seen(self.live.current.snapshot, self._clock())
+            self.metrics.kept(self._ledger, self.upkeep, self._clock())
 
     def _deliver(self, delivery: Delivery) -> None:
         self.metrics.delivered(delivery.finding)
@@ -201,6 +227,9 @@ class Sidecar:
             reasons.append(f"the socket {self.wire.address} is gone: Envoy cannot connect anew")
         if self.recorder.failed.is_set():
             reasons.append(f"the log cannot be written: {self.recorder.failure}")
+        if self._serving and self._ledger.room.state is RoomState.FULL:
+            free = self._ledger.room.free_bytes >> 20
+            reasons.append(f"the disk of the log has {free} MiB left, so no decision is recorded: make room there")
         if self.live.configuration.tables.epoch_at(self._clock()) is None:
             reasons.append("the policy is not in force at this time: its as_of is in the future")
         return reasons

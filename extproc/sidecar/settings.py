@@ -1,16 +1,19 @@
 """What `situs serve` is told, as one value."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from extproc.bundle.last_good import LastGood
 from extproc.bundle.poll import PERIOD_S
 from extproc.core.ids import RegionId
-from extproc.ledger.commit import Durability, LogIdentity
-from extproc.notes.keys import SigningKey
+from extproc.ledger.commit import LogIdentity
+from extproc.ledger.durability import Durability
+from extproc.ledger.room import Room
 from extproc.sidecar.configuration import Files
 from extproc.sidecar.watch import Signature
+from extproc.trust.epochs import KeyRing
+from extproc.trust.tlog_policy import TrustPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,13 +24,16 @@ class Settings:
     before the configuration was loaded from them. `kept` is the bundle that the policy came from, where it comes from
     elsewhere or a last good one is kept; its source is asked again every `poll_s` seconds. `stale` tells that the
     source has another one that cannot be used. `drain_s` bounds how long requests in flight are finished after SIGTERM.
+    `ring` holds the log's key, `room` the marks of its disk. `witnesses` cosign it; None for nobody. `key_store` is
+    the file of erasable keys, None where the policy keeps nothing under such keys. `shipping` says where evidence goes;
+    None where somebody else ships it, or nobody.
     """
 
     files: Files
     listen: str
     log: Path
     identity: LogIdentity
-    key: SigningKey
+    ring: KeyRing
     durability: Durability
     endpoints: Mapping[RegionId, Sequence[str]]
     seen: Mapping[Path, Signature]
@@ -36,3 +42,7 @@ class Settings:
     poll_s: float = PERIOD_S
     admin: str | None = None
     drain_s: float = 5.0
+    room: Room = field(default_factory=Room)
+    witnesses: TrustPolicy | None = None
+    key_store: Path | None = None
+    shipping: Path | None = None

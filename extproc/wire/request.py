@@ -105,7 +105,7 @@ class RequestReader:
     def __init__(self, reading: Reading, locate: Locate) -> None:
         self._reading = reading
         self._locate = locate
-        self._declaring = frozenset(reading.headers)
+        self._declaring = frozenset(reading.declarations)
         self._models = {model.encode(): (model, versions) for model, versions in reading.models.items()}
         # The longest prefix that matches counts.
         below = reading.bindings.below_spiffe
@@ -187,9 +187,7 @@ class RequestReader:
 
     def _located(self, address: str, now_s: float) -> tuple[Signal, ...]:
         """Place the client, as far as the declared edge really delivered its address."""
-        # ENVOY: an address that was taken from x-forwarded-for has port 0. With a proxy declared in front, any other
-        # port means that the header was absent or unreadable, and the address is the proxy's own.
-        if self._reading.trusted_hops and not address.endswith(":0"):
+        if not was_forwarded(address, self._reading.trusted_hops):
             return _NOT_FORWARDED
         signals = self._locate(address, now_s)
         place = signals[0].jurisdiction
@@ -251,6 +249,13 @@ class RequestReader:
     def _as_singled_out(self, place: Jurisdiction) -> Jurisdiction:
         """Give a subdivision that the policy does not single out as its country: no more is recorded."""
         return place if place in self._reading.subdivisions else Jurisdiction(place[:_ALPHA_2])
+
+
+def was_forwarded(address: str, trusted_hops: int) -> bool:
+    """Tell whether Envoy's `source.address` is the client's, as far as the edge was declared rightly."""
+    # ENVOY: an address that was taken from x-forwarded-for has port 0. With a proxy declared in front, any other port
+    # means that the header was absent or unreadable, and the address is the proxy's own.
+    return not trusted_hops or address.endswith(":0")
 
 
 def _unreadable() -> RequestFacts:

@@ -52,7 +52,7 @@ def test_verify_names_what_is_wrong(log: Path, capsys: pytest.CaptureFixture[str
 
 def test_usage_errors_are_one(tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _situs("verify", tmp_path / "nowhere") == 1
-    assert "no log here or below" in capsys.readouterr().err
+    assert "no folder and no file is there" in capsys.readouterr().err
     assert _situs("verify", tmp_path / "nowhere", "--quiet") == 1
     assert _situs("verify", log, "--key", tmp_path / "nowhere.vkey") == 1
     assert _situs("show", log, "--decision", "x") == 1

@@ -22,6 +22,7 @@ from ledger.world import (
     write_log,
 )
 
+from extproc.archive import ArchiveError
 from extproc.audit.findings import Category, Verification
 from extproc.audit.show import read_records
 from extproc.audit.trust import Trust, load_trust
@@ -181,8 +182,10 @@ def test_trust_is_read_from_files_and_folders(tmp_path: Path) -> None:
 
 
 def test_where_there_is_no_log_there_is_nothing_to_verify(tmp_path: Path) -> None:
-    with pytest.raises(NoLogError):
+    with pytest.raises(ArchiveError):
         verify(tmp_path / "nowhere")
+    with pytest.raises(NoLogError):
+        verify(tmp_path)
 
 
 def _verify_entries(root: Path, *entries: bytes) -> Verification:
@@ -359,10 +362,10 @@ def test_a_genesis_of_another_log_is_found(tmp_path: Path) -> None:
     writer.append([genesis_to_entry(at_s=NOW_S, origin="another", durability="fsync", program="1")])
     writer.append([override_to_entry(_SUSPENSION, at_s=NOW_S)] * 2000)
     writer.close()
-    steps: list[int] = []
-    result = verify(directory, TRUST, progress=steps.append)
+    steps: list[tuple[int, int]] = []
+    result = verify(directory, TRUST, progress=lambda entries, total: steps.append((entries, total)))
     assert "Genesis is that of another log" in _messages(result, Category.INTEGRITY)[0]
-    assert steps == [1024]
+    assert [each for each in steps if each[0]] == [(2001, 2001)]
 
 
 _SUSPENSION = Suspension(

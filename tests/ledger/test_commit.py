@@ -3,24 +3,18 @@ import contextlib
 import errno
 import os
 import subprocess
-import sys
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from random import Random
-from typing import IO
 
 import pytest
-from ledger.world import IDENTITY, KEY, SEGMENT, clock, config, decision
+from ledger.ledgers import TRUST, open_ledger, published, until
+from ledger.world import config, decision
 
 from extproc.audit.findings import Category
 from extproc.audit.show import read_records
-from extproc.audit.trust import Trust
 from extproc.audit.verify import verify
-from extproc.ledger import commit as commit_module
-from extproc.ledger.checkpoint import parse_checkpoint
-from extproc.ledger.commit import Durability, Ledger
+from extproc.ledger import group as group_module
+from extproc.ledger.commit import Durability
 from extproc.ledger.entries import decision_to_entry, recovered_to_entry
 from extproc.ledger.errors import (
     EntryTooLargeError,
@@ -29,49 +23,24 @@ from extproc.ledger.errors import (
     LedgerOverflowError,
     LedgerPoisonedError,
 )
-from extproc.ledger.ids import id_from_bytes
 from extproc.ledger.incarnation import LogIdentity
+from extproc.ledger.room import Room
 from extproc.notes.errors import MalformedError
-from extproc.notes.keys import SigningKey, create_key, load_key
-from extproc.notes.note import parse_note
 
 _FILLER = recovered_to_entry(at_s=1, size=0, segment="x" * 4000, offset=0, cut=0)
-TRUST = Trust(keys=(KEY.verifier(IDENTITY.signer),))
+PROMISING = (Durability.FSYNC, Durability.PAGE)
 
 
-async def _open(root: Path, mode: Durability = Durability.FSYNC, *, queue_entries: int = 1000) -> Ledger:
-    return await Ledger.open(
-        root,
-        identity=IDENTITY,
-        key=KEY,
-        mode=mode,
-        clock=clock,
-        program="1",
-        segment_bytes=SEGMENT,
-        queue_entries=queue_entries,
-    )
-
-
-def _published(ledger: Ledger) -> int:
-    return parse_checkpoint(parse_note((ledger.directory / "log" / "checkpoint").read_bytes()).text).size
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - files have no events
-            await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize("mode", Durability)
+@pytest.mark.parametrize("mode", PROMISING)
 async def test_many_waiters_get_the_indices_of_their_entries(tmp_path: Path, mode: Durability) -> None:
-    ledger = await _open(tmp_path, mode)
+    ledger = await open_ledger(tmp_path, mode)
     entries = [config(), *(decision_to_entry(decision(n), sequence=n) for n in range(1, 600))]
     indices = await asyncio.gather(*map(ledger.commit, entries))
     assert indices == list(range(1, 601))
-    assert (ledger.size, ledger.waiting, ledger.failure) == (601, 0, None)
+    assert (ledger.size, ledger.waiting, ledger.failure, ledger.mode) == (601, 0, None, mode)
     await ledger.close()
     await ledger.close()
-    assert _published(ledger) == 602
+    assert published(ledger) == 602
     stored = [record.entry.SerializeToString(deterministic=True) for record in read_records(tmp_path)]
     assert stored[1:-1] == entries
     result = verify(tmp_path, TRUST)
@@ -82,35 +51,35 @@ async def test_many_waiters_get_the_indices_of_their_entries(tmp_path: Path, mod
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", Durability)
-async def test_what_is_recorded_is_soon_published(tmp_path: Path, mode: Durability) -> None:
-    ledger = await _open(tmp_path, mode)
+async def test_what_is_recorded_is_soonpublished(tmp_path: Path, mode: Durability) -> None:
+    ledger = await open_ledger(tmp_path, mode)
     await ledger.commit(config())
-    await _until(lambda: _published(ledger) == 2)
+    await until(lambda: published(ledger) == 2)
     await ledger.commit(config())
-    await _until(lambda: _published(ledger) == 3)
+    await until(lambda: published(ledger) == 3)
     await ledger.close()
     assert ledger.origin.startswith("acme/test/eu/node-1/w0/000001-")
 
 
 async def test_a_second_writer_is_told_who_the_first_is(tmp_path: Path) -> None:
-    ledger = await _open(tmp_path)
+    ledger = await open_ledger(tmp_path)
     with pytest.raises(LedgerLockedError, match=f"process {os.getpid()} holds the lock") as caught:
-        await _open(tmp_path)
+        await open_ledger(tmp_path)
     assert caught.value.pid == os.getpid()
     await ledger.close()
     (tmp_path / "node-1" / "w0" / "lock").write_text("")
-    await (await _open(tmp_path)).close()
+    await (await open_ledger(tmp_path)).close()
 
 
 async def test_an_entry_that_no_bundle_holds_is_refused(tmp_path: Path) -> None:
-    ledger = await _open(tmp_path)
+    ledger = await open_ledger(tmp_path)
     with pytest.raises(EntryTooLargeError):
         await ledger.commit(bytes(65_536))
     await ledger.close()
 
 
 async def test_an_overflow_is_an_error_and_a_recorded_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = await _open(tmp_path, queue_entries=2)
+    ledger = await open_ledger(tmp_path, queue_entries=2)
     flushing, go = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
     flush = os.fdatasync
@@ -138,7 +107,7 @@ async def test_an_overflow_is_an_error_and_a_recorded_gap(tmp_path: Path, monkey
 
 
 async def test_a_caller_that_gives_up_does_not_take_its_entry_back(tmp_path: Path) -> None:
-    ledger = await _open(tmp_path)
+    ledger = await open_ledger(tmp_path)
     task = asyncio.ensure_future(ledger.commit(config()))
     await asyncio.sleep(0)
     task.cancel()
@@ -147,7 +116,7 @@ async def test_a_caller_that_gives_up_does_not_take_its_entry_back(tmp_path: Pat
 
 
 async def test_policies_are_kept_by_their_digest(tmp_path: Path) -> None:
-    ledger = await _open(tmp_path)
+    ledger = await open_ledger(tmp_path)
     digest = ledger.store_policy(b"{}")
     assert ledger.store_policy(b"{}") == digest
     assert (ledger.directory / "policies" / f"{digest}.json").read_bytes() == b"{}"
@@ -155,7 +124,7 @@ async def test_policies_are_kept_by_their_digest(tmp_path: Path) -> None:
 
 
 async def test_a_policy_that_the_disk_refuses_poisons(tmp_path: Path) -> None:
-    ledger = await _open(tmp_path)
+    ledger = await open_ledger(tmp_path)
     (ledger.directory / "policies").write_text("in the way")
     with pytest.raises(LedgerPoisonedError):
         ledger.store_policy(b"{}")
@@ -165,14 +134,14 @@ async def test_a_policy_that_the_disk_refuses_poisons(tmp_path: Path) -> None:
         await ledger.close()
 
 
-@pytest.mark.parametrize("mode", Durability)
+@pytest.mark.parametrize("mode", PROMISING)
 @pytest.mark.parametrize(("call", "code"), [("pwrite", errno.ENOSPC), ("pwrite", errno.EIO), ("fdatasync", errno.EIO)])
 async def test_a_failing_disk_is_final(
     tmp_path: Path, mode: Durability, call: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = await _open(tmp_path, mode)
+    ledger = await open_ledger(tmp_path, mode)
     await ledger.commit(config())
-    await _until(lambda: _published(ledger) == 2)
+    await until(lambda: published(ledger) == 2)
     before = (ledger.directory / "log" / "checkpoint").read_bytes()
 
     def fail(*_: object) -> int:
@@ -184,7 +153,7 @@ async def test_a_failing_disk_is_final(
         await asyncio.sleep(0)
         given_up.cancel()
         results = await asyncio.gather(*(ledger.commit(config()) for _ in range(20)), return_exceptions=True)
-        await _until(lambda: ledger.failure is not None)
+        await until(lambda: ledger.failure is not None)
     poisoned = [result for result in results if isinstance(result, LedgerPoisonedError)]
     # In page mode a batch may be released before the flush fails: that is what the mode promises.
     assert len(poisoned) == 20 or (mode is Durability.PAGE and call == "fdatasync")
@@ -196,7 +165,7 @@ async def test_a_failing_disk_is_final(
         await ledger.close()
     assert (ledger.directory / "log" / "checkpoint").read_bytes() == before
     # A new process takes over, and all that was released is there.
-    await (await _open(tmp_path, mode)).close()
+    await (await open_ledger(tmp_path, mode)).close()
     assert verify(tmp_path, TRUST).worst is None
 
 
@@ -209,11 +178,11 @@ def test_a_full_disk_is_final_and_loses_nothing_that_was_released(tmp_path: Path
         pytest.skip("mounting a tmpfs needs root and a kernel that lets it")
 
     async def fill() -> list[int]:
-        ledger = await _open(disk)
+        ledger = await open_ledger(disk, room=Room(low_bytes=0, full_bytes=0))
         released: list[int] = []
         with contextlib.suppress(LedgerPoisonedError):
             while True:
-                released.append(await ledger.commit(_FILLER))
+                released.append(await ledger.commit(_FILLER) or 0)
         with pytest.raises(LedgerPoisonedError, match="No space left"):
             await ledger.close()
         return released
@@ -229,8 +198,8 @@ def test_a_full_disk_is_final_and_loses_nothing_that_was_released(tmp_path: Path
 
 
 async def test_a_loop_that_is_gone_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commit_module, "PUBLISH_S", 0.0)
-    ledger = await _open(tmp_path)
+    monkeypatch.setattr(group_module, "PUBLISH_S", 0.0)
+    ledger = await open_ledger(tmp_path)
 
     def gone(*_: object) -> None:
         raise RuntimeError("Event loop is closed")
@@ -250,36 +219,3 @@ async def test_a_loop_that_is_gone_stops_nobody(tmp_path: Path, monkeypatch: pyt
 def test_names_are_checked_before_they_become_paths(word: str) -> None:
     with pytest.raises(MalformedError, match="worker"):
         LogIdentity(org="a", env="a", region="a", node="a", worker=word)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("mode", Durability)
-def test_killed_at_any_moment_nothing_released_is_lost(tmp_path: Path, mode: Durability) -> None:
-    random = Random(mode.value)
-    key = create_key(tmp_path / "key.pem")
-    trust = Trust(keys=(key.verifier(IDENTITY.signer),))
-    released: set[str] = set()
-    for _ in range(10):
-        command = [sys.executable, "-m", "ledger.writer", str(tmp_path), mode.value]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[1]) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"ready\n"
-            time.sleep(random.uniform(0, 0.15))
-            process.kill()
-            released |= _whole_lines(process.stdout)
-        result = verify(tmp_path / "logs", trust)
-        assert result.worst in (None, Category.INCOMPLETE), result.findings
-    asyncio.run(_settle(tmp_path / "logs", load_key(tmp_path / "key.pem")))
-    decisions = read_records(tmp_path / "logs", kinds=frozenset({"decision"}))
-    recorded = {id_from_bytes(record.entry.decision.id) for record in decisions}
-    assert len(released) > 100
-    assert released <= recorded
-    assert verify(tmp_path / "logs", trust).worst is None
-
-
-def _whole_lines(stream: IO[bytes]) -> set[str]:
-    return {line.decode().strip() for line in stream if line.endswith(b"\n")}
-
-
-async def _settle(root: Path, key: SigningKey) -> None:
-    await (await Ledger.open(root, identity=IDENTITY, key=key)).close()

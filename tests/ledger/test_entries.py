@@ -13,6 +13,7 @@ from support.tables import NOW_S as POLICY_S
 from extproc.audit.replay import replay
 from extproc.core.decide import Decision, decide
 from extproc.core.delivery import Delivery, Finding
+from extproc.core.evidence import Private
 from extproc.core.facts import RequestFacts, Signal, Source, Tier
 from extproc.core.ids import ConfigRevision, DecisionId, OverrideId
 from extproc.core.overrides import Suspension, TargetKind
@@ -21,7 +22,7 @@ from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.steering import Deny
 from extproc.ledger import decisions
 from extproc.ledger import entry_pb2 as pb
-from extproc.ledger.decision_reader import permitted_regions
+from extproc.ledger.decision_reader import permitted_regions, private_of
 from extproc.ledger.entries import (
     GeoIdentity,
     Previous,
@@ -39,6 +40,7 @@ from extproc.ledger.entries import (
     recovered_to_entry,
     suspension_from_proto,
 )
+from extproc.ledger.housekeeping import Erasure, ErasureScope, Prune, erasure_to_entry, prune_to_entry
 from extproc.ledger.projection import entry_to_json
 from extproc.notes.errors import MalformedError
 
@@ -105,6 +107,54 @@ def test_the_bytes_are_those_of_the_protobuf_library(
     made = _decide(request, snapshot, beside)
     for data in (decision_to_entry(made, sequence=300), decision_to_entry(made, sequence=301)):
         assert parse_entry(data).SerializeToString(deterministic=True) == data
+
+
+_PRIVATE = st.builds(
+    Private,
+    day=st.sampled_from(["", "2026-11-21"]),
+    pseudonym=st.sampled_from([b"", b"p" * 16]),
+    request=st.sampled_from([b"", b"r" * 16]),
+    sealed=st.binary(max_size=300),
+)
+
+
+@pytest.mark.slow
+@given(_requests(), _snapshots(), st.sampled_from(["", "page", "observe"]), st.none() | _PRIVATE)
+@settings(max_examples=50)
+def test_what_is_of_the_record_alone_is_encoded_as_the_library_would_and_leaves_the_decision_as_it_is(
+    request: RequestFacts, snapshot: Snapshot, durability: str, private: Private | None
+) -> None:
+    made = _decide(request, snapshot)
+    data = decision_to_entry(made, sequence=1, durability=durability, private=private)
+    entry = parse_entry(data)
+    expected = parse_entry(decision_to_entry(made, sequence=1))
+    expected.decision.durability = durability
+    if private is not None:
+        expected.decision.private.SetInParent()
+        for name in ("pseudonym", "request", "sealed", "day"):
+            setattr(expected.decision.private, name, getattr(private, name))
+    assert data == expected.SerializeToString(deterministic=True)
+    assert decision_from_entry(entry) == made
+    assert private_of(entry.decision) == private
+
+
+def test_the_json_form_shows_what_is_private_as_hex() -> None:
+    private = Private(day="2026-11-21", pseudonym=b"\x01" * 16, sealed=b"\xff\x00")
+    entry = parse_entry(decision_to_entry(decision(1), sequence=1, durability="page", private=private))
+    said: dict[str, Any] = entry_to_json(entry)
+    assert said["decision"]["private"] == {"pseudonym": "01" * 16, "sealed": "ff00", "day": "2026-11-21"}
+    assert said["decision"]["durability"] == "page"
+
+
+def test_the_json_form_of_what_became_of_evidence() -> None:
+    erasure = Erasure(
+        scope=ErasureScope.SUBJECT, tenant="shop", days=("2026-11-21",), keys=1, reason="r", pseudonyms=(b"\xab" * 16,)
+    )
+    erased: dict[str, Any] = entry_to_json(parse_entry(erasure_to_entry(erasure, at_s=NOW_S)))
+    assert erased["erasure"]["pseudonyms"] == ["ab" * 16]
+    prune = Prune(origin="a/b", end=256, size=300, root=b"\xcd" * 32, newest_at_s=1.0, reason="r")
+    pruned: dict[str, Any] = entry_to_json(parse_entry(prune_to_entry(prune, at_s=NOW_S)))
+    assert pruned["prune"]["root"] == "cd" * 32
 
 
 @pytest.mark.slow

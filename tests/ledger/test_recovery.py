@@ -12,11 +12,11 @@ from extproc.audit.show import read_records
 from extproc.audit.trust import Trust
 from extproc.audit.verify import verify
 from extproc.ledger import entry_pb2 as pb
+from extproc.ledger.disk import sync_file_system
 from extproc.ledger.entries import close_to_entry, recovered_to_entry
 from extproc.ledger.incarnation import start_log
 from extproc.ledger.log import LogWriter
-from extproc.ledger.publish import sync_file_system
-from extproc.ledger.recovery import LogReader
+from extproc.ledger.readback import LogReader
 from extproc.ledger.wal import MAGIC, BadFrameError, decode_frame, encode_frame, next_good_frame, read_frames
 from extproc.notes.keys import generate_key
 
@@ -33,7 +33,7 @@ def _genesis(root: Path) -> pb.Genesis:
 
 def test_a_log_that_just_stopped_is_recovered_and_closed(tmp_path: Path) -> None:
     log = small_log(tmp_path, close=False)
-    assert _segment(log).stat().st_size == SEGMENT
+    assert _segment(log).stat().st_size > SEGMENT
     open_log(tmp_path).abandon()
     kinds = [record.kind for record in read_records(log)]
     assert kinds[-2:] == ["recovered", "close"]

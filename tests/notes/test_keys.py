@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from extproc.notes.errors import KeyFileError, MalformedError
-from extproc.notes.keys import add_vkey, create_key, generate_key, load_key, load_or_create_key, load_vkeys
+from extproc.notes.keys import add_vkey, create_key, destroy_key, generate_key, load_key, load_or_create_key, load_vkeys
 
 
 def test_a_key_file_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -74,3 +74,47 @@ def test_vkey_files_grow_by_new_keys_only(tmp_path: Path) -> None:
     path.write_text("")
     with pytest.raises(MalformedError, match="no verifier key"):
         load_vkeys(path)
+
+
+def test_a_folder_that_others_may_write_holds_no_key(tmp_path: Path) -> None:
+    folder = tmp_path / "keys"
+    path = folder / "signing.pem"
+    with pytest.raises(KeyFileError, match="keys: cannot be opened"):
+        create_key(path)
+    folder.mkdir()
+    folder.chmod(0o775)
+    with pytest.raises(KeyFileError, match="mode 0775 lets others replace the key in it; chmod go-w"):
+        create_key(path)
+    assert not path.exists()
+    folder.chmod(0o755)
+    create_key(path)
+    (tmp_path / "link.pem").symlink_to(path)
+    load_key(tmp_path / "link.pem")
+    folder.chmod(0o757)
+    for place in (path, tmp_path / "link.pem"):
+        with pytest.raises(KeyFileError, match="mode 0757"):
+            load_key(place)
+
+
+def test_in_a_folder_for_everybody_the_owner_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /tmp, and in the root of a mounted secret: nobody replaces a file of another, but anybody may be first."""
+    path = tmp_path / "signing.pem"
+    tmp_path.chmod(0o1777)
+    made = create_key(path)
+    assert load_key(path).public == made.public
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    with pytest.raises(KeyFileError, match="belongs to another user"):
+        load_key(path)
+
+
+def test_a_destroyed_key_is_overwritten_where_it_lay(tmp_path: Path) -> None:
+    path = tmp_path / "signing.pem"
+    create_key(path)
+    os.link(path, tmp_path / "same bytes")
+    length = path.stat().st_size
+    destroy_key(path)
+    assert not path.exists()
+    assert (tmp_path / "same bytes").read_bytes() == bytes(length)

@@ -53,8 +53,18 @@ class _Maker(LawMaker):
             **self.maybe("deployment", self._deployment(list(regions)), 0.35),
             **self.maybe("overrides", [self._override(i, named) for i in range(self._random.randint(0, 3))], 0.7),
             **self.maybe("plan", {"length": self._random.randint(1, 3)}),
+            **self._evidence(models),
             **(self.maybe("tests", [self._test(models[0])], 0.2) if models else {}),
         }
+
+    def _evidence(self, models: list[str]) -> Written:
+        """Make `evidence:`, from a source of its own: no answer depends on it."""
+        source = Random(f"evidence of {models}")
+        if source.random() < 0.5:
+            return {}
+        durability = {"default": "page", **({"models": {models[0]: "fsync"}} if models else {})}
+        sealed = source.sample(["address", "request_id"], source.randint(1, 2))
+        return {"evidence": {"durability": durability, "sealed": sealed}}
 
     def _ingress(self, regions: list[str]) -> Written:
         mismatch = self._random.choice(["observe", "redirect", "redirect", "refuse"])

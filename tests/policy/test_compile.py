@@ -11,6 +11,7 @@ from policy.literal_rules import moment_of
 from policy.strategies import read_plain
 
 import extproc.policy
+from extproc.core.evidence import Evidence, ReleaseMode, SealedField
 from extproc.core.facts import Source
 from extproc.core.georules import GeoRules
 from extproc.core.ids import DataClass, Jurisdiction, ModelId, RegimeId, RegionId, RegionMask, TenantId
@@ -97,7 +98,16 @@ def test_what_is_read_of_a_request(demo: CompiledPolicy) -> None:
 
 def test_everything_that_can_be_read_of_a_request(full: CompiledPolicy) -> None:
     reading = full.reading
-    assert reading.headers == (":authority", "x-data-class", "x-data-jurisdiction")
+    assert reading.headers == (":authority", "x-data-class", "x-data-jurisdiction", "x-request-id")
+    assert reading.declarations == (":authority", "x-data-class", "x-data-jurisdiction")
+    assert reading.evidence == Evidence(
+        default=ReleaseMode.PAGE,
+        by_class={DataClass("special"): ReleaseMode.FSYNC},
+        by_model={ModelId("fraud"): ReleaseMode.FSYNC},
+        unregulated=frozenset({DataClass("public")}),
+        subject_claim="sub",
+        sealed=frozenset(SealedField),
+    )
     assert reading.certificates
     assert reading.geo == GeoRules(locate_anonymous=True, registered=True, represented=True, max_age_s=45 * 86_400.0)
     assert reading.subdivisions == {"CA-QC"}

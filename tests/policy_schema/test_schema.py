@@ -59,6 +59,12 @@ REFUSED = [
     ("approved_by: [a, b]", "approved_by: [a, a]"),
     ("until: 2027-01-01,", "until: soon,"),
     ("plan: {length: 3}", "plan: {length: 4}"),
+    ("default: page", "default: observe"),
+    ("{public: observe}", "{public: sync}"),
+    ("{fraud: fsync}", "{fraud: observe}"),
+    ("subject: {claim: sub}", "subject: {claim: a b}"),
+    ("  subject: {claim: sub}\n", ""),
+    ("sealed: [subject,", "sealed: [name,"),
     ("expect: {permitted: [eu-fra], transfers: []}", "expect: {permitted: [eu-fra], refused: no_permitted_region}"),
     ("expect: {permitted: [eu-fra], transfers: []}", "expect: {permitted: []}"),
 ]

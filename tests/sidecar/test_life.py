@@ -198,7 +198,9 @@ async def test_a_policy_that_is_not_in_force_is_a_reason_not_to_be_ready(sidecar
 
 
 async def test_a_second_sidecar_does_not_take_the_socket(sidecar: Sidecar) -> None:
-    code, said = sidecar.setup.refused("--log", str(sidecar.setup.root / "other"), "--admin", "127.0.0.1:0")
+    root = sidecar.setup.root
+    own = ("--log", str(root / "other"), "--key", str(root / "other.key"))
+    code, said = sidecar.setup.refused(*own, "--admin", "127.0.0.1:0")
     assert code == 78
     assert "another sidecar" in said
     assert await _route(sidecar) == "eu-fra>eu-ams"
@@ -283,6 +285,9 @@ async def test_it_drains_and_its_log_verifies(sidecar: Sidecar) -> None:
 
 async def test_a_second_sidecar_on_the_same_log_is_refused(sidecar: Sidecar) -> None:
     code, said = sidecar.setup.refused("--listen", "127.0.0.1:0")
+    assert code == 78
+    assert "uses this key" in said
+    code, said = sidecar.setup.refused("--listen", "127.0.0.1:0", "--key", str(sidecar.setup.root / "other.key"))
     assert code == 74
     assert "lock" in said
 

@@ -2,7 +2,21 @@
 
 from typing import TYPE_CHECKING, Final
 
-from extproc.cli.audit import show, verify
+from extproc.cli.audit import (
+    erase,
+    export,
+    hold,
+    keys,
+    prove,
+    prune,
+    query,
+    replay,
+    ship,
+    show,
+    unseal,
+    verify,
+    witness,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -16,5 +30,5 @@ def register(subparsers: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `audit` and its commands."""
     audit = subparsers.add_parser("audit", help="verify and read decision logs, offline", description=_AUDIT)
     commands = audit.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (verify, show):
+    for command in (verify, show, query, prove, export, replay, witness, ship, keys, erase, unseal, hold, prune):
         command.register(commands)

@@ -7,13 +7,13 @@ import sys
 from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from extproc.archive import ArchiveError
 from extproc.audit.findings import EXIT_VERIFIED
 from extproc.audit.show import Record, read_records
 from extproc.cli.audit.usage import usage
@@ -31,7 +31,8 @@ _PIPE_WIDTH: Final = 240
 _DECISION: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _SHOW: Final = """\
-Show the records of a log, or of every log below a folder. Verifies nothing: run `situs audit verify` first."""
+Show the records of every log in a folder, in a zip file or in an object store. Verifies nothing:
+run `situs audit verify` first."""
 
 _SHOW_END: Final = """\
 examples:
@@ -48,7 +49,9 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         epilog=_SHOW_END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("directory", metavar="DIR", type=Path, help="a log, or a folder with logs below it")
+    parser.add_argument(
+        "place", metavar="PLACE", help="a folder with a log or with logs below it, a zip file, or s3://BUCKET/PREFIX"
+    )
     parser.add_argument(
         "--kind", choices=_KINDS, action="append", default=[], help="records of this kind; may be given again"
     )
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             "show", f"{decision} is no decision id. Mend: give the UUID that an answer bears in {DECISION_HEADER}"
         )
     try:
-        records: Iterable[Record] = read_records(args.directory, kinds=frozenset(args.kind), decision=decision)
+        records: Iterable[Record] = read_records(args.place, kinds=frozenset(args.kind), decision=decision)
         if args.last is not None:
             records = deque(records, maxlen=max(0, args.last))
         if args.json:
@@ -74,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
                 sys.stdout.write(json.dumps(record.to_json()) + "\n")
         else:
             _print_records(records)
-    except (LedgerError, NoteError, OSError, ValueError) as error:
+    except (ArchiveError, LedgerError, NoteError, OSError, ValueError) as error:
         return usage("show", str(error))
     return EXIT_VERIFIED
 

@@ -127,16 +127,17 @@ def _report(args: argparse.Namespace) -> int:
 
 def _read(log: Path, what: str, read: Callable[[Callable[[int], None]], _T]) -> _T | int:
     """Read a log under a bar of progress, or say why not and give the exit code."""
+    from extproc.archive import ArchiveError, open_archive
     from extproc.audit.verify import find_logs
     from extproc.ledger.errors import LedgerError
     from extproc.notes.errors import NoteError
 
     try:
-        if next(find_logs(log), None) is None:
+        if not log.is_dir() or not find_logs(open_archive(str(log))):
             return refuse(f"{log}: no log here or below. Mend: name the folder that was given to `situs serve`", USAGE)
         with _progress(what) as progress:
             return read(progress)
-    except (LedgerError, NoteError, OSError) as error:
+    except (ArchiveError, LedgerError, NoteError, OSError) as error:
         return refuse(f"{log}: {error}. Mend: see what `situs audit verify` says of it", CONFIGURATION)
 
 

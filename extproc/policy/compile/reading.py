@@ -1,5 +1,6 @@
 """What the policy reads of a request."""
 
+from extproc.core.evidence import Evidence
 from extproc.core.georules import GeoRules
 from extproc.core.ids import Jurisdiction, ModelId, TenantId
 from extproc.core.payload import PayloadReading
@@ -34,6 +35,7 @@ def reading_of(document: PolicyDocument, tables: PolicyTables, places: list[Juri
         models={model: _versions(tables.regions, model) for model in tables.models},
         subdivisions=frozenset(filter(is_subdivision, places)),
         bindings=_bindings(document),
+        evidence=_evidence(document),
     )
 
 
@@ -62,6 +64,18 @@ def _bindings(document: PolicyDocument) -> TenantBindings:
         by_host=by_host,
         anonymous=anonymous,
         subjects={id_: entry.subjects for id_, entry in sorted(document.tenants.items()) if entry.subjects},
+    )
+
+
+def _evidence(document: PolicyDocument) -> Evidence:
+    written = document.evidence
+    return Evidence(
+        default=written.durability.default,
+        by_class=dict(sorted(written.durability.classes.items())),
+        by_model=dict(sorted(written.durability.models.items())),
+        unregulated=frozenset(document.unregulated),
+        subject_claim=written.subject,
+        sealed=frozenset(written.sealed),
     )
 
 

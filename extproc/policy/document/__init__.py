@@ -9,6 +9,7 @@ A default never changes within one `apiVersion`: the revision of a policy leaves
 
 from extproc.policy.document.cases import Case, CaseInput, Expectation
 from extproc.policy.document.deployment import Deployment, Shard
+from extproc.policy.document.evidence import DurabilityRules, EvidenceEntry
 from extproc.policy.document.identity import Identity, Ingress
 from extproc.policy.document.law import (
     AllOf,
@@ -58,7 +59,9 @@ __all__ = [
     "Confidence",
     "Deployment",
     "Destination",
+    "DurabilityRules",
     "Effect",
+    "EvidenceEntry",
     "Expectation",
     "ExporterIn",
     "GeoipSignal",

@@ -7,6 +7,7 @@ from extproc.core.ids import DataClass, ModelId, RegionId, TenantId
 from extproc.core.tables import ConflictMode
 from extproc.policy.document.cases import Case
 from extproc.policy.document.deployment import Deployment
+from extproc.policy.document.evidence import EvidenceEntry
 from extproc.policy.document.identity import Identity, Ingress
 from extproc.policy.document.law import Regime
 from extproc.policy.document.names import ZoneId
@@ -55,6 +56,9 @@ class PolicyDocument:
 
     deployment: Deployment = field(default_factory=Deployment)
     """Default: active-active."""
+
+    evidence: EvidenceEntry = field(default_factory=EvidenceEntry)
+    """Default: each decision waits for what `situs serve --durability` says, and records point to nobody."""
 
     overrides: tuple[OverrideEntry, ...] = ()
     """Default: none."""

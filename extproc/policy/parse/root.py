@@ -1,10 +1,11 @@
 """The top of the document: its sections, read in the order of their dependence."""
 
 from extproc.core.tables import ConflictMode
-from extproc.policy.document import API_VERSION, Deployment, PolicyDocument
+from extproc.policy.document import API_VERSION, Deployment, EvidenceEntry, PolicyDocument
 from extproc.policy.parse.cases import cases
 from extproc.policy.parse.catalogue import models, regions, zones
 from extproc.policy.parse.deployment import deployment
+from extproc.policy.parse.evidence import evidence
 from extproc.policy.parse.identity import classes, identity, ingress
 from extproc.policy.parse.overrides import overrides
 from extproc.policy.parse.regimes import regimes
@@ -37,6 +38,7 @@ def _document(table: Table) -> PolicyDocument:
     sources = table.required("signals", signals(vocabulary, tenants_say=say))
     mode = table.optional("conflict", table_of(conflict), default=ConflictMode.INTERSECT)
     shared = table.optional("deployment", deployment(vocabulary), default=Deployment())
+    records = table.optional("evidence", evidence(vocabulary, listed), default=EvidenceEntry())
     orders = table.optional("overrides", overrides(vocabulary), default=())
     plan_length = table.optional("plan", table_of(_plan), default=2)
     tests = table.optional("tests", cases(vocabulary), default=())
@@ -54,6 +56,7 @@ def _document(table: Table) -> PolicyDocument:
         signals=sources.value,
         conflict=mode.value,
         deployment=shared.value,
+        evidence=records.value,
         overrides=orders.value,
         plan_length=plan_length.value,
         tests=tests.value,

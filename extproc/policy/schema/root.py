@@ -3,7 +3,7 @@
 from extproc.core.tables import ConflictMode
 from extproc.policy.document import API_VERSION, Identity, Ingress, PolicyDocument, Signals
 from extproc.policy.parse.root import MAX_PLAN_LENGTH
-from extproc.policy.schema import catalogue, law, parties, signals
+from extproc.policy.schema import catalogue, evidence, law, parties, signals
 from extproc.policy.schema.manual import manual_of
 from extproc.policy.schema.names import definitions
 from extproc.policy.schema.shapes import Schema, described, one_of, only, table, whole
@@ -34,6 +34,7 @@ def policy_schema() -> Schema:
             "models": catalogue.models(),
             "conflict": table(manual_of(PolicyDocument, "conflict"), {"mode": mode}),
             "deployment": said("deployment", catalogue.deployment()),
+            "evidence": said("evidence", evidence.evidence()),
             "overrides": law.overrides(),
             "plan": table(manual_of(PolicyDocument, "plan_length"), {"length": length}),
             "tests": parties.tests(),

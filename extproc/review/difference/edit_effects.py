@@ -22,7 +22,7 @@ _UNSHOWN: Final = frozenset(
 )
 _UNSEEN: Final = frozenset({"match", "subjects", "cluster", "version"})
 """Those of them that tell where a request goes, or as whose and whence it counts."""
-_NAMING: Final = frozenset({"permits", "obligations", "mechanisms", "class_rules", "models", "members"})
+_NAMING: Final = frozenset({"permits", "obligations", "mechanisms", "class_rules", "classes", "models", "members"})
 _NAMING_SECTIONS: Final = frozenset({"zones", "regions", "models", "regimes", "tenants", "overrides"})
 """Fields whose parts have names of the author's choice."""
 _SECTIONS_SHOWN: Final = frozenset({"classes", "unregulated", "zones", "regions", "models", "regimes", "tenants"})
@@ -127,5 +127,6 @@ _WIDENING: Final[Mapping[Path, _Widens]] = {
     ("signals", "tenant"): lambda _before, after: bool(isinstance(after, dict) and after.get("may_replace")),
     ("signals",): _always,
     ("deployment",): _never,
+    ("evidence",): _never,
     ("overrides",): _never,
 }

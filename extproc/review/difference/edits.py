@@ -32,6 +32,7 @@ _WRITTEN: Final = {
     "registered": "also.registered",
     "represented": "also.represented",
     "plan_length": "plan.length",
+    "subject": "subject.claim",
 }
 
 

@@ -10,6 +10,7 @@ from extproc.review.lint.checks import (
     coverage,
     dates,
     deployment,
+    evidence,
     geolocation,
     law,
     models,
@@ -42,6 +43,7 @@ CHECKS: Final = tuple(
         zones,
         codes,
         deployment,
+        evidence,
         geolocation,
         cases,
     )

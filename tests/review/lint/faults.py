@@ -466,6 +466,18 @@ FAULTS = [
         "conflict: {mode: intersect}\ndeployment: {§pattern: active-passive, active: ['*']}",
         "write active-active",
     ),
+    _one(
+        "sealed-without-subject",
+        "conflict: {mode: intersect}",
+        "conflict: {mode: intersect}\nevidence: {§sealed: [address, request_id]}",
+        "add 'subject: {claim: sub}'",
+    ),
+    _one(
+        "durability-idle",
+        "conflict: {mode: intersect}",
+        "conflict: {mode: intersect}\nevidence: {durability: {default: fsync, models: {§fraud: page}}}",
+        "remove the entry",
+    ),
     Fault(
         "geo-database-old",
         ((f"  {_GEOIP}", f"  §{_GEOIP}"),),

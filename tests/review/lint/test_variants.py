@@ -36,6 +36,8 @@ VARIANTS = [
     ("unknown-subdivision", "conflict:", ("deployment: {pattern: regional-sharding, shards: [{subjects: US-XX, region: "
      "us-iad}]}\nconflict:"), "US-XX"),
     ("unknown-subdivision", "us-iad: {country: US,", "us-iad: {country: US, subdivision: US-XX,", "US-XX"),
+    ("durability-idle", "conflict:", ("evidence: {durability: {default: page, models: {fraud: page}}}\nconflict:"),
+     "waits for page anyway"),
 ]  # fmt: skip
 _IDS = [f"{row[0]} {row[2][:30]}" for row in VARIANTS]
 

@@ -1,0 +1,102 @@
+"""Checkpoints that a root log has seen of other logs, held against those logs where they are here.
+
+A head that is not the beginning of its log shows that the log was rolled back or forked after the root log saw it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from extproc.audit.checks.jobs import PART_ENTRIES, HeadOf, HeadsJob
+from extproc.audit.checks.logs import LogCheck
+from extproc.audit.checks.trees import open_tiles
+from extproc.audit.findings import Category, Finding, Findings
+from extproc.engine import Engine
+from extproc.ledger.checkpoint import Checkpoint, parse_checkpoint
+from extproc.ledger.entries import kind_of, parse_entry
+from extproc.ledger.log import LOG
+from extproc.ledger.proofs import TileTree
+from extproc.ledger.tiles import TILE_WIDTH, Tile, decode_entries, format_tile_path
+from extproc.notes.errors import MalformedError, NoteError
+from extproc.notes.note import open_note, parse_note
+
+
+def check_heads(logs: Sequence[LogCheck], engine: Engine) -> Iterator[Finding]:
+    """Hold the Head entries of all logs against the logs that they name."""
+    named = {
+        log.origin: HeadOf(log=log.files.name, size=log.size, published=log.published, keys=log.keys.all())
+        for log in logs
+        if log.checkpoint is not None
+    }
+    jobs = [
+        HeadsJob(
+            archive=log.archive,
+            log=log.files.name,
+            size=log.published,
+            start=start,
+            end=min(log.published, start + PART_ENTRIES),
+            logs=named,
+        )
+        for log in logs
+        for start in log.heads
+        if start < log.published
+    ]
+    for findings in engine.run(check_heads_of_part, jobs):
+        yield from findings
+
+
+def check_heads_of_part(job: HeadsJob) -> list[Finding]:
+    """Check the heads of one part. Raises ArchiveError."""
+    findings = Findings(job.log or ".")
+    trees: dict[str, TileTree] = {}
+    for index, note in _read_heads(job):
+        try:
+            stated = parse_checkpoint(parse_note(note).text)
+            of = job.logs.get(stated.origin)
+            if of is None:
+                continue
+            open_note(note, of.keys)
+        except NoteError as error:
+            findings.add(Category.INTEGRITY, f"head: {error}", entry=index)
+            continue
+        if stated.origin not in trees:
+            trees[stated.origin] = open_tiles(job.archive, of.log, of.published)
+        _compare(findings, index, stated, of, trees)
+    return findings.all()
+
+
+def _compare(findings: Findings, index: int, stated: Checkpoint, of: HeadOf, trees: Mapping[str, TileTree]) -> None:
+    name = of.log or "."
+    if stated.size > of.size:
+        findings.add(
+            Category.INTEGRITY,
+            f"has seen more of {stated.origin} than there is: {name} was rolled back",
+            entry=index,
+            expected=f"{stated.size} entries",
+            found=str(of.size),
+        )
+    elif stated.size <= of.published:
+        try:
+            root = trees[stated.origin].root(stated.size)
+        except (FileNotFoundError, MalformedError):
+            return  # its own check has said so
+        if root != stated.root:
+            findings.add(
+                Category.INTEGRITY,
+                f"has seen another tree of {stated.size} entries of {stated.origin} than {name} has: a fork",
+                entry=index,
+                expected=stated.root.hex(),
+                found=root.hex(),
+            )
+
+
+def _read_heads(job: HeadsJob) -> Iterator[tuple[int, bytes]]:
+    for start in range(job.start, job.end, TILE_WIDTH):
+        width = min(TILE_WIDTH, job.size - start)
+        tile = Tile(level=None, index=start // TILE_WIDTH, width=width)
+        try:
+            entries = decode_entries(job.archive.read(f"{job.log}/{LOG}/{format_tile_path(tile)}".lstrip("/")), width)
+            for index, data in enumerate(entries, start):
+                entry = parse_entry(data)
+                if kind_of(entry) == "head":
+                    yield index, entry.head.checkpoint
+        except (FileNotFoundError, MalformedError):
+            continue  # its own check has said so

@@ -1,0 +1,103 @@
+"""What SQL is asked over: every table, and views that put tables together.
+
+Owns the text of the views, which is plain SQL of DuckDB. A view that joins says by which columns each of its rows is
+proven.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from extproc.parquet.schema import TABLES
+
+_VIOLATIONS: Final = "('outside_permitted', 'outside_plan', 'refused_but_sent', 'no_decision')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A view over tables. `entries` are pairs of its columns that name the entries of which a row is made."""
+
+    name: str
+    meaning: str
+    sql: str
+    columns: Mapping[str, tuple[str, str]]
+    """Beside those of its first table: type and meaning by name."""
+    entries: tuple[tuple[str, str], ...]
+    over: str
+
+
+_RECONCILED: Final = View(
+    name="reconciled",
+    meaning="deliveries beside their decisions, the finding worked out again over all logs here",
+    over="deliveries",
+    entries=(("log", "index"), ("decision_log", "decision_index")),
+    columns=MappingProxyType(
+        {
+            "decision_log": ("text", "log of the decision; null where it is in none of these logs"),
+            "decision_index": ("bigint", "index of the decision in its log"),
+            "tenant": ("text", "tenant of the decision"),
+            "model": ("text", "model of the decision"),
+            "permitted": ("text[]", "regions that the decision permitted"),
+            "plan": ("text[]", "regions that it named"),
+            "found": (
+                "text",
+                "the finding, as `situs audit verify` works it out from the facts",
+            ),
+        }
+    ),
+    # The order of the cases is that of extproc.core.delivery.reconcile; a test holds one against the other.
+    sql="""
+        SELECT v.*, d.log AS decision_log, d."index" AS decision_index, d.tenant, d.model, d.permitted, d.plan,
+            CASE
+                WHEN len(v.attempts) = 0 THEN 'undelivered'
+                WHEN v.decision IS NULL THEN 'no_decision'
+                WHEN d.decision IS NULL THEN 'decided_elsewhere'
+                WHEN len(d.plan) = 0 THEN 'refused_but_sent'
+                WHEN len(list_filter(v.attempts, lambda a:
+                    a.region IS NULL OR NOT list_contains(d.permitted, a.region))) > 0 THEN 'outside_permitted'
+                WHEN len(list_filter(v.attempts, lambda a: NOT list_contains(d.plan, a.region))) > 0 THEN 'outside_plan'
+                ELSE 'matched'
+            END AS found
+        FROM deliveries v LEFT JOIN decisions d ON v.decision = d.decision
+    """,
+)
+_VIOLATING: Final = View(
+    name="violations",
+    meaning="deliveries that went where the decision did not permit or name, or without one: should be empty",
+    over="deliveries",
+    entries=_RECONCILED.entries,
+    columns=_RECONCILED.columns,
+    sql=f"SELECT * FROM reconciled WHERE found IN {_VIOLATIONS}",  # noqa: S608 - our own words
+)
+_UNDELIVERED: Final = View(
+    name="undelivered",
+    meaning="decisions to steer of which no delivery is recorded here",
+    over="decisions",
+    entries=(("log", "index"),),
+    columns=MappingProxyType({}),
+    sql="SELECT * FROM decisions d WHERE len(plan) > 0 AND NOT EXISTS"
+    " (SELECT 1 FROM deliveries v WHERE v.decision = d.decision)",
+)
+VIEWS: Final = MappingProxyType({view.name: view for view in (_RECONCILED, _VIOLATING, _UNDELIVERED)})
+
+
+def entries_of(name: str) -> tuple[tuple[str, str], ...]:
+    """Give the pairs of columns that name the entries of which a row of a table or view is made."""
+    return VIEWS[name].entries if name in VIEWS else (("log", "index"),)
+
+
+def describe() -> str:
+    """Write all tables and views with their columns, types and meanings, for people."""
+    lines: list[str] = []
+    for table in TABLES.values():
+        lines.append(f"{table.name}: {table.meaning}")
+        lines += [f"    {column.name:<18} {column.type:<12} {column.meaning}" for column in table.all_columns]
+        lines.append(f"    {'date':<18} {'date':<12} day of made_at in UTC: the folder in which the row lies")
+        lines.append("")
+    for view in VIEWS.values():
+        lines.append(f"{view.name}: {view.meaning}")
+        lines.append(f"    all columns of {view.over}")
+        lines += [f"    {name:<18} {kind:<12} {meaning}" for name, (kind, meaning) in view.columns.items()]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,5 +1,0 @@
-module situs.test/verify
-
-go 1.24.0
-
-require golang.org/x/mod v0.29.0
