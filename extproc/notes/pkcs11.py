@@ -1,8 +1,8 @@
 """A signing key that never leaves its hardware module, spoken to by PKCS#11.
 
-Whatever speaks PKCS#11 with Ed25519 will do: a token on a desk (YubiHSM 2, Nitrokey HSM), a module in a rack, or a
-cloud's key service through the library that its provider gives out (AWS CloudHSM, Google's libkmsp11). They differ in
-how they spell the public half; nothing else here knows about any of them.
+Whatever speaks PKCS#11 with Ed25519 will do, on a desk, in a rack, or in a cloud through the library that its provider
+gives out. They differ in how they spell the public half; nothing else here knows about any of them. Not all have that
+mechanism: SECURITY.md says which do.
 
 SPEC: PKCS #11 3.0 (Edwards-curve mechanisms), RFC 8032 (Ed25519).
 """

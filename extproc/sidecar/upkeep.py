@@ -15,7 +15,7 @@ import structlog
 
 from extproc.ledger.commit import Ledger
 from extproc.ledger.errors import LedgerError
-from extproc.notes.errors import NoteError
+from extproc.notes.errors import KeyFileError, NoteError
 from extproc.ship.shipper import SHIPPING
 from extproc.ship.status import STATUS, ShipStatus, status_from_json
 from extproc.trust.epochs import KeyRing
@@ -103,10 +103,18 @@ class Upkeep:
                 await shipper.wait()
 
     async def _rotate_forever(self) -> None:
+        """Change the key when it is due. Raises KeyFileError when it may sign no more, which ends the process."""
+        epoch_s = self._ring.epoch_s
+        look_s = LOOK_S if epoch_s is None else min(LOOK_S, epoch_s / 20)
         while True:
             if self._ring.due(self._clock()):
                 await self._rotate()
-            await asyncio.sleep(LOOK_S)
+            if self._clock() >= self._ring.until_s:
+                raise KeyFileError(
+                    f"{self._ring.path}: the key's time is over, and what it signs from now on nobody has to believe. "
+                    "Mend: run the ceremony: situs audit keys request, delegate, install"
+                )
+            await asyncio.sleep(look_s)
 
     async def _rotate(self) -> None:
         try:

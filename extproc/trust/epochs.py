@@ -113,6 +113,11 @@ class KeyRing:
         return VerifierKey(name=name, public=public)
 
     @property
+    def epoch_s(self) -> float | None:
+        """How long a key signs before the next one does; None where somebody else changes it."""
+        return self._epoch_s
+
+    @property
     def until_s(self) -> float:
         """When the living key's window ends; infinity for a root."""
         return inf if self._by is None else self._by.until_s

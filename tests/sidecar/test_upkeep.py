@@ -1,0 +1,187 @@
+"""A running sidecar and what is done beside its log: keys, witnesses, shipping, and what is kept of a person."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.messages import processing_request
+from support.sidecar import Setup, Sidecar
+
+from extproc.demo.process import python
+from extproc.ledger.checkpoint import parse_checkpoint
+from extproc.ledger.log import LOG, WITNESSED
+from extproc.ledger.publish import CHECKPOINT
+from extproc.notes.note import parse_note
+
+pytestmark = pytest.mark.slow
+
+_ALICE = "alice@example.org"
+_GERMAN = processing_request(
+    address="31.0.0.7:0", claims={"tenant": "acme", "sub": _ALICE}, headers=[("x-request-id", b"4f1c-request")]
+)
+_PRIVATE = "evidence: {subject: {claim: sub}, sealed: [subject, request_id, address]}\n"
+
+
+def _situs(*arguments: str | Path, expect: int = 0) -> str:
+    command = [str(part) for part in python("extproc", *arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == expect, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def _records(log: Path, kind: str) -> list[dict[str, Any]]:
+    shown = _situs("audit", "show", log, "--kind", kind, "--json")
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+async def _run(setup: Setup, *messages: bytes, until: Path | None = None) -> None:
+    """Start a sidecar, have it answer, and stop it."""
+    sidecar = Sidecar(setup)
+    try:
+        await sidecar.start()
+        for message in messages:
+            await sidecar.process(message)
+        if until is not None:
+            await sidecar.until(until.exists)
+        assert await sidecar.stop() == 0, sidecar.child.last_words()
+    finally:
+        sidecar.child.kill()
+
+
+def _log_of(setup: Setup) -> Path:
+    return max((setup.log / "test" / "0").glob("0*"))
+
+
+def _covered(note: Path) -> int:
+    return parse_checkpoint(parse_note(note.read_bytes()).text).size
+
+
+async def test_keys_change_while_it_serves_and_the_first_one_vouches_for_all(setup: Setup) -> None:
+    setup.options += ["--key-hours", "0.0004"]
+    sidecar = Sidecar(setup)
+    try:
+        await sidecar.start()
+        first = setup.key.read_bytes()
+        log = _log_of(setup)
+        await sidecar.until(lambda: (log / "log.vkey").read_text().count("\n") >= 3)
+        await sidecar.process(_GERMAN)
+        assert await sidecar.stop() == 0
+    finally:
+        sidecar.child.kill()
+    assert setup.key.read_bytes() != first
+    assert len(_records(setup.log, "rotation")) >= 2
+    root = setup.key.with_name("log.key.root.vkey")
+    assert "VERIFIED" in _situs("audit", "verify", setup.log, "--key", root)
+
+
+async def test_a_record_keeps_of_a_person_what_the_policy_says_until_it_is_erased(setup: Setup) -> None:
+    setup.policy.write_text(setup.policy.read_text() + _PRIVATE)
+    code, said = setup.refused()
+    assert code == 78
+    assert "--key-store" in said
+    keys = setup.root / "keys" / "keys.db"
+    setup.options += ["--key-store", str(keys)]
+    await _run(setup, _GERMAN, _GERMAN)
+    first, second = _records(setup.log, "decision")
+    one, two = first["decision"]["private"], second["decision"]["private"]
+    assert one["pseudonym"] == two["pseudonym"]
+    assert one["sealed"] != two["sealed"]
+    clear = [path for path in setup.log.rglob("*") if path.is_file() and _ALICE.encode() in path.read_bytes()]
+    assert clear == []
+    unseal = ("audit", "unseal", "--log", setup.log, "--keys", keys, first["decision"]["id"])
+    opened = _situs(*unseal)
+    assert _ALICE in opened
+    assert "31.0.0.7" in opened
+    assert "4f1c-request" in opened
+
+    _situs(
+        "audit", "erase", "--log", setup.log, "--keys", keys, "--key", setup.root / "keeper" / "keeper.key",
+        "--tenant", "acme-bank", "--subject", _ALICE, "--reason", "Art. 17", "--approved-by", "A. Officer",
+    )  # fmt: skip
+    assert _ALICE not in _situs(*unseal, expect=1)
+    assert "VERIFIED" in _situs("audit", "verify", setup.log)
+
+
+async def test_the_policy_says_what_a_release_waits_for(setup: Setup) -> None:
+    setup.policy.write_text(setup.policy.read_text() + "evidence: {durability: {default: page}}\n")
+    await _run(setup, _GERMAN)
+    (record,) = _records(setup.log, "decision")
+    assert record["decision"]["durability"] == "page"
+
+
+@contextmanager
+def _witness(root: Path, setup: Setup, *, listen: str = "127.0.0.1:0") -> Iterator[Path]:
+    """Run a witness of the setup's log, and give the policy that names it."""
+    key = root / "witness.pem"
+    if not key.exists():
+        _situs("audit", "witness", "keygen", "--key", key, "--name", "other.example/w1")
+    command = python(
+        "extproc", "audit", "witness", "serve", "--listen", listen, "--key", key, "--name", "other.example/w1",
+        "--state", root / "state.sqlite", "--log", setup.key.with_name("log.key.root.vkey"),
+    )  # fmt: skip
+    with (root / "witness.txt").open("a") as errors, subprocess.Popen(
+        [str(part) for part in command], stdout=subprocess.PIPE, stderr=errors, text=True
+    ) as process:  # fmt: skip
+        try:
+            assert process.stdout is not None
+            words = (process.stdout.readline() + process.stdout.readline()).split()
+            assert words[0] == "witness", (root / "witness.txt").read_text()
+            policy = root / "witnesses.policy"
+            policy.write_text(f"witness w1 {words[1]} {words[-1]}\nquorum w1\n")
+            yield policy
+        finally:
+            process.kill()
+
+
+async def test_witnesses_cosign_to_the_last_entry_and_a_disk_that_was_set_back_is_refused(
+    setup: Setup, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    root = tmp_path_factory.mktemp("witness")
+    await _run(setup)  # which makes the key that the witness is told of
+    with _witness(root, setup) as policy:
+        setup.options += ["--witnesses", str(policy)]
+        sidecar = Sidecar(setup)
+        try:
+            await sidecar.start()
+            log = _log_of(setup)
+            await sidecar.until((log / WITNESSED).exists)
+            image = root / "image"
+            shutil.copytree(setup.log, image)
+            await sidecar.process(_GERMAN)
+            await sidecar.until(
+                lambda: _covered(log / WITNESSED) > _covered(image / "test" / "0" / log.name / WITNESSED)
+            )
+            assert await sidecar.metric("situs_log_diverged") == 0
+            assert await sidecar.stop() == 0
+        finally:
+            sidecar.child.kill()
+        assert _covered(log / WITNESSED) == _covered(log / LOG / CHECKPOINT)
+        assert "VERIFIED" in _situs(
+            "audit", "verify", setup.log, "--key", setup.key.with_name("log.key.root.vkey"), "--trust", policy
+        )
+        await _run(setup)
+
+        shutil.rmtree(setup.log)
+        shutil.copytree(image, setup.log)
+        code, said = await asyncio.to_thread(setup.refused)
+        assert code == 74, said
+        assert "cosigned" in said
+
+
+async def test_the_log_is_shipped_to_its_close(setup: Setup) -> None:
+    store = setup.root / "store"
+    store.mkdir()
+    config = setup.root / "shipping.yaml"
+    config.write_text(f'apiVersion: situs/v1\nregions:\n  eu-fra: {{to: "{store}", every_s: 1}}\n')
+    setup.options += ["--ship", str(config)]
+    await _run(setup, _GERMAN, until=store / "test")
+    said = _situs("audit", "verify", store)
+    assert "VERIFIED" in said
+    (close,) = _records(store, "close")
+    assert close["close"]["reason"] == "shutdown"
