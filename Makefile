@@ -44,7 +44,7 @@ demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy,
 
 # What only computes runs on every core at once; what starts servers, kills them and waits for them runs by itself.
 COMPUTING := $(addprefix tests/,core detect geo notes policy policy_schema proto review sealed starter strict_yaml structure trust)
-SERVING   := $(addprefix tests/,archive audit bench bundle cli custody e2e engine independent inference ledger mesh parquet ship sidecar wire witness)
+SERVING   := $(addprefix tests/,archive audit bench bundle cli custody e2e engine export independent inference ledger mesh parquet ship sidecar wire witness)
 
 test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
 ifdef ARGS

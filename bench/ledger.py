@@ -18,6 +18,7 @@ from typing import Final
 
 from bench.handler import decision_entries
 from bench.markdown import short, table
+from bench.meter import machine_busy_s
 from bench.records import Disk, Recorded, measure_disk, measure_ledger
 from bench.report import machine, target_table
 from bench.targets import Target
@@ -31,10 +32,15 @@ FRAMES: Final = (1, 64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """Everything that was measured. `entry_bytes` is the size of a record."""
+    """Everything that was measured. `entry_bytes` is the size of a record.
+
+    `foreign_cores` is how much of the machine was busy with anything else meanwhile; much above 0.1, the run was
+    disturbed.
+    """
 
     entry_bytes: int
     rounds: int
+    foreign_cores: float
     disk: Disk
     files: Sequence[Files]
     recorded: Sequence[Recorded]
@@ -71,6 +77,7 @@ class Results:
 
 def measure(work: Path, *, seconds: float, rounds: int, mib: int) -> Results:
     """Measure all of it below `work`; `mib` is the size of the log that is recovered."""
+    began_s, began_busy_s, began_own_s = time.monotonic(), machine_busy_s(), time.process_time()
     entries = decision_entries(work)
     _say("files")
     disk, files = measure_disk(work), measure_files(work)
@@ -81,7 +88,9 @@ def measure(work: Path, *, seconds: float, rounds: int, mib: int) -> Results:
     written = [measure_writer(work, entries, batch=batch, seconds=seconds) for batch in BATCHES]
     _say("recovery")
     recovered = [measure_recovery(work, entries, batch=batch, mib=mib, rounds=rounds) for batch in FRAMES]
+    foreign_s = machine_busy_s() - began_busy_s - (time.process_time() - began_own_s)
     return Results(
+        foreign_cores=foreign_s / (time.monotonic() - began_s),
         entry_bytes=max(map(len, entries)),
         rounds=rounds,
         disk=disk,
@@ -112,6 +121,7 @@ def _lines(results: Results, targets: Sequence[Target], here: dict[str, str]) ->
     disk = results.disk
     yield f"- disk: {disk.filesystem}"
     yield f"- {results.rounds} rounds, of which the middle; a record has {results.entry_bytes} bytes"
+    yield f"- foreign cores: {short(results.foreign_cores)}, what else the machine did; much above 0.1, a disturbed run"
     yield from ("", "## Targets", "", *target_table(targets))
     yield from ("", "## Commits", "")
     yield "Callers that each wait for their record before they commit the next. CPU is that of all threads, event loop"

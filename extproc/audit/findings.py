@@ -57,9 +57,10 @@ class Finding:
 class Findings:
     """Findings as they grow. A log that is wrong in each of its entries must not fill the memory."""
 
-    def __init__(self, file: str) -> None:
-        """Take up findings about `file`, unless they name another."""
+    def __init__(self, file: str, *, most: int = MOST_FINDINGS) -> None:
+        """Take up findings about `file`, unless they name another, and keep so many of one category and file."""
         self.file = file
+        self._most = most
         self._kept: list[Finding] = []
         self._counts: Counter[tuple[Category, str]] = Counter()
 
@@ -81,7 +82,7 @@ class Findings:
         """Take up one that is made already."""
         key = finding.category, finding.file
         self._counts[key] += 1
-        if self._counts[key] <= MOST_FINDINGS:
+        if self._counts[key] <= self._most:
             self._kept.append(finding)
 
     def extend(self, findings: Iterable[Finding]) -> None:
@@ -92,9 +93,9 @@ class Findings:
     def all(self) -> list[Finding]:
         """Give what was kept, and how many were not."""
         more = [
-            Finding(category=category, message=f"and {count - MOST_FINDINGS:,} more like these", file=file)
+            Finding(category=category, message=f"and {count - self._most:,} more like these", file=file)
             for (category, file), count in self._counts.items()
-            if count > MOST_FINDINGS
+            if count > self._most
         ]
         return self._kept + more
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from extproc.audit.published import PublishedLog
 from extproc.parquet.building import Built
 from extproc.parquet.database import Database, QueryError
-from extproc.parquet.schema import TABLES
+from extproc.parquet.tables import TABLES
 
 _KEY = '"index"'
 

@@ -30,7 +30,7 @@ from extproc.export.picked import PickedArchive, claimed_keys, pick_logs
 from extproc.export.statement import Stated, StatedLog, format_statement
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.entries import kind_of, parse_entry
-from extproc.ledger.log import DELEGATIONS, LOG_VKEY
+from extproc.ledger.log import DELEGATIONS
 from extproc.ledger.projection import entry_to_json
 from extproc.ledger.publish import CHECKPOINT
 from extproc.notes.errors import MalformedError, NoteError
@@ -43,6 +43,8 @@ from extproc.parquet.tabulate import Tabulator
 SUMMARY: Final = "summary.json"
 SIGNED_SUMMARY: Final = "summary.dsse.json"
 SCHEMA: Final = "entry.binpb"
+CLAIMED_VKEY: Final = "claimed.vkey"
+"""Beside the entries of a log: its own word for its key. Not named as beside a log, or it would pass for one."""
 PROJECTION: Final = "entries.jsonl"
 _MALFORMED: Final = "malformed"
 
@@ -217,7 +219,7 @@ def _add_proof(container: Container, proof: Proof, *, first: bool) -> None:
     folder = f"{SELECTION}/{proof.log.name or proof.log.origin}"
     if first:
         container.add(f"{folder}/{CHECKPOINT}", proof.log.note)
-        for name, data in ((LOG_VKEY, proof.vkeys), (DELEGATIONS, proof.delegations)):
+        for name, data in ((CLAIMED_VKEY, proof.vkeys), (DELEGATIONS, proof.delegations)):
             if data:
                 container.add(f"{folder}/{name}", data)
     container.add(f"{folder}/{proof.index}{ENTRY_SUFFIX}", proof.entry)

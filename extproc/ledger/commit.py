@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from time import monotonic, time
+from time import time
 
 from extproc.ledger.disk import sync_directory
 from extproc.ledger.durability import Durability
@@ -50,7 +50,6 @@ class Ledger:
         self._writer = writer
         self._lock = lock
         self._mode = mode
-        self._began = monotonic()
         self._loop = asyncio.get_running_loop()
         self._intake = Intake(
             writer.origin, clock=clock, room=look_for_room(writer.directory, room), queue_entries=queue_entries
@@ -113,11 +112,6 @@ class Ledger:
     def mode(self) -> Durability:
         """What the release of an entry waits for that names no mode of its own."""
         return self._mode
-
-    @property
-    def running_s(self) -> float:
-        """Seconds since this log began, by a clock that nobody sets."""
-        return monotonic() - self._began
 
     @property
     def waiting(self) -> int:

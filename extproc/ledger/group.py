@@ -82,8 +82,10 @@ class GroupCommit:
         if any(waiting.durability is Durability.PAGE for waiting in batch):
             self._call(partial(_release, batch, first, Durability.PAGE))
         if any(waiting.durability is Durability.FSYNC for waiting in batch):
-            self._sync()
+            self._writer.flush()
+            self._flush_due = None
             self._call(partial(_release, batch, first, Durability.FSYNC))
+            self._writer.take_up()
         elif self._flush_due is None:
             self._flush_due = now + PAGE_FLUSH_S
         if self._publish_due is None:

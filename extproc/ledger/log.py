@@ -70,6 +70,7 @@ class LogWriter:
         self._segments = SegmentWriter(directory / WAL, segment_bytes)
         self._publisher = Publisher(directory / LOG, directory / SCRATCH)
         self._unsynced: list[_Batch] = []
+        self._untaken: list[_Batch] = []
         self._note = b""
         self._published = 0
 
@@ -136,13 +137,23 @@ class LogWriter:
         self._key, self._name = new, VerifierKey(name=self.origin, public=new.public)
         return self.append([rotation_to_entry(rotation, at_s=at_s)])
 
-    def sync(self) -> None:
-        """Make every batch durable, and let the publisher take them up. Raises OSError."""
+    def flush(self) -> None:
+        """Make every batch durable. Raises OSError."""
         if self._unsynced:
             self._segments.sync()
-            for batch in self._unsynced:
-                self._publisher.append(batch.encoded, batch.leaves, batch.roots)
+            self._untaken += self._unsynced
             self._unsynced.clear()
+
+    def take_up(self) -> None:
+        """Let the publisher take up every batch that is durable: nobody needs to wait for that. Raises OSError."""
+        for batch in self._untaken:
+            self._publisher.append(batch.encoded, batch.leaves, batch.roots)
+        self._untaken.clear()
+
+    def sync(self) -> None:
+        """Make every batch durable, and let the publisher take them up. Raises OSError."""
+        self.flush()
+        self.take_up()
 
     def publish(self) -> None:
         """Flush, then publish the tiles and the checkpoint of all entries. Raises OSError."""

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from extproc.parquet.arrow import ArrowTable, schema_of
 from extproc.parquet.building import Built
 from extproc.parquet.extra import load_extra
-from extproc.parquet.schema import TABLES
+from extproc.parquet.tables import TABLES
 from extproc.parquet.views import VIEWS
 
 Connection: TypeAlias = Any

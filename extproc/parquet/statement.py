@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from extproc.parquet.database import QueryError, check_select, parser
 from extproc.parquet.extra import load_extra
-from extproc.parquet.schema import TABLES
+from extproc.parquet.tables import TABLES
 from extproc.parquet.views import VIEWS, entries_of
 
 HIDDEN: Final = "__situs_"

@@ -13,9 +13,13 @@ from extproc.ledger.merkle import leaf_hash
 from extproc.notes.errors import NoteError
 from extproc.parquet.arrow import ArrowTable, array_of, schema_of
 from extproc.parquet.context import Context
+from extproc.parquet.decision_columns import DECISION_OWN, DECISION_SHARED
+from extproc.parquet.decision_rows import decision_own, decision_shared, transfers_shared
 from extproc.parquet.extra import load_extra
-from extproc.parquet.rows import ROWS, Row, decision_own, decision_shared, micros, transfers_shared
-from extproc.parquet.schema import DECISION_OWN, DECISION_SHARED, PLACE, TABLES
+from extproc.parquet.rows import ROWS
+from extproc.parquet.schema import PLACE
+from extproc.parquet.tables import TABLES
+from extproc.parquet.values import Row, micros
 
 _CHUNK: Final = 8192
 """Rows that wait as Python values: some tens of megabytes at most."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from extproc.parquet.schema import TABLES
+from extproc.parquet.tables import TABLES
 
 _VIOLATIONS: Final = "('outside_permitted', 'outside_plan', 'refused_but_sent', 'no_decision')"
 

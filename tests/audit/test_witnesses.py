@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from audit.evidence import ROOT_LOG, Witnesses, begin, checkpoint_of, decisions, end, flip, messages, write
-from ledger.world import IDENTITY, KEY, NOW_S, config, small_log
+from ledger.world import IDENTITY, KEY, NOW_S, config
 
 from extproc.audit.findings import Category
 from extproc.audit.trust import Trust
@@ -19,7 +19,7 @@ _AT_S = int(NOW_S) + 100
 
 
 def _log(root: Path) -> tuple[Path, bytes]:
-    """A log of 302 entries, and its head at 200."""
+    """A log of 303 entries, and its head at 200."""
     writer = begin(root)
     write(writer, [config(), *decisions(1, 198)])
     assert writer.size == 200
@@ -109,12 +109,12 @@ def test_a_log_is_witnessed_through_the_one_that_follows_it(tmp_path: Path) -> N
     witnesses = Witnesses()
     trust = Trust(policy=witnesses.policy())
     first, _ = _log(tmp_path)
-    second = small_log(tmp_path)
+    second = end(begin(tmp_path))
     assert verify(tmp_path, trust).exit_status == 4
     note = witnesses.cosign((second / "log/checkpoint").read_bytes(), [0, 1], at_s=_AT_S)
     (second / "witnessed").write_bytes(note)
     assert verify(tmp_path, trust).exit_status == 0
-    third = small_log(tmp_path, 1)
+    third = end(begin(tmp_path))
     (message,) = messages(verify(tmp_path, trust), Category.TRUST)
     assert third.name in message
     assert first.name not in message
@@ -140,7 +140,7 @@ def test_heads_of_a_root_log_are_held_against_their_logs(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("size", "found"),
-    [(100, "another tree of 100 entries"), (400, "was rolled back: expected 400 entries, found 302")],
+    [(100, "another tree of 100 entries"), (400, "was rolled back: expected 400 entries, found 303")],
 )
 def test_a_head_that_is_no_beginning_of_its_log_is_found(tmp_path: Path, size: int, found: str) -> None:
     log, _ = _log(tmp_path)

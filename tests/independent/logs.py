@@ -157,7 +157,7 @@ def _write(folder: Path, size: int, keys: Keys, nothing: bytes) -> tuple[Signing
         kept = _publish(writer, islice(made, size // 3))
         _append(writer, islice(made, middle - size // 3))
         delegation = delegate(keys.first.verifier(IDENTITY.signer), keys.first, keys.second)
-        writer.rotate(keys.second, delegation, at_s=NOW_S)
+        writer.rotate(keys.second, delegation, at_s=_at_s(middle))
         last = keys.second
         seen = _publish(writer, islice(made, size - middle - 2))
     _append(writer, made)
@@ -187,11 +187,16 @@ def _entries(size: int) -> Iterator[bytes]:
     decisions = min(_DECISIONS, size - 3)
     for number in range(1, decisions + 1):
         yield decision_to_entry(decision(number), sequence=number)
-    for number in range(1, size - decisions - 2):
-        beat = Heartbeat(sequence=decisions, running_s=10.0 * number, free_bytes=1 << 40)
-        yield heartbeat_to_entry(beat, at_s=NOW_S + 10 * number)
+    for index in range(decisions + 2, size - 1):
+        beat = Heartbeat(sequence=decisions, running_s=_at_s(index) - NOW_S, free_bytes=1 << 40)
+        yield heartbeat_to_entry(beat, at_s=_at_s(index))
     if size > 2:
-        yield close_to_entry(at_s=NOW_S + 10 * size, reason="shutdown")
+        yield close_to_entry(at_s=_at_s(size - 1), reason="shutdown")
+
+
+def _at_s(index: int) -> float:
+    """When an entry is made: decisions come each second, signs of life each ten."""
+    return NOW_S + min(index, _DECISIONS + 1) - 1 + 10 * max(0, index - _DECISIONS - 1)
 
 
 def delegate(

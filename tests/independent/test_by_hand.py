@@ -106,6 +106,28 @@ def test_every_block_works_on_a_large_log_too(protoc: Path, keys: Keys, tmp_path
     assert list(outputs) == _TITLES
 
 
+def test_the_programs_of_others_are_called_as_printed(folder: Path, programs: Path) -> None:
+    """In `tests/independent/go`, with the page's capitals replaced by files."""
+    assert programs.is_dir(), "compiled already, so that each `go run` finds its parts"
+    lines = re.findall(r"^    (go run .*)$", _PAGE, re.MULTILINE)
+    named = {
+        "ORGANISATION.vkey": folder / "mine/organisation.vkey",
+        "WITNESS.vkey": folder / "mine/witness.vkey",
+        "FOLDER": folder,
+        "POLICY": folder.parent / "policy",
+        "PROOF": folder / "mine/entry.tlog-proof",
+        "ENTRY": folder / "mine/entry.entry",
+    }
+    found = []
+    for line in lines:
+        command = re.sub("|".join(map(re.escape, named)), lambda match: str(named[match[0]]), line)
+        command = command.replace("go run", f"{program('go', '/usr/local/go/bin')} run", 1)
+        done = run(program("bash"), "-eu", "-c", command, cwd=Path(__file__).parent / "go")
+        assert done.returncode == 0, (command, done.stderr)
+        found.append(done.stdout)
+    assert found == ["300\n", "300 1\n", "300\n", "40 299\n"]
+
+
 def _replace(path: str, old: bytes, new: bytes) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         data = (folder / path).read_bytes()

@@ -7,7 +7,7 @@ from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
-from ledger.ledgers import TRUST, open_ledger, until
+from ledger.ledgers import TRUST, open_ledger, published, until
 from ledger.world import IDENTITY, KEY, NOW_S, config
 
 from extproc.audit.findings import Category
@@ -137,6 +137,15 @@ def _delegate(old: SigningKey, new: Signer) -> bytes:
         signer=old,
         issuer=issuer,
     )
+
+
+async def test_a_change_of_keys_is_soon_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("extproc.ledger.group.PUBLISH_S", 0.01)
+    ledger = await open_ledger(tmp_path)
+    new = generate_key()
+    assert await ledger.rotate(new, _delegate(KEY, new)) == 1
+    await until(lambda: published(ledger) == 2)
+    await ledger.close()
 
 
 async def test_the_key_changes_between_two_batches(tmp_path: Path) -> None:

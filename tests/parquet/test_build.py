@@ -1,5 +1,6 @@
 """The tables: every kind of entry has its row, complete parts stay, and nothing is made of entries that do not hash."""
 
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -282,3 +283,19 @@ def test_the_readme_shows_columns_that_there_are() -> None:
     for table in TABLES.values():
         own = [column.name for column in table.all_columns]
         assert len(own) == len(set(own)), table.name
+
+
+def test_the_readmes_query_runs_as_it_is_printed(tmp_path: Path) -> None:
+    """DuckDB's example, by DuckDB alone; the other engines read the same files by the same names."""
+    readme = (Path(__file__).parents[2] / "extproc/parquet/README.md").read_text()
+    (example,) = re.findall(r"```sql\n-- DuckDB\n(.*?)```", readme, re.DOTALL)
+    every_kind(tmp_path / "logs")
+    _build(tmp_path / "logs", tmp_path / "tables")
+    connection = duckdb.connect()
+    connection.execute(f"SET file_search_path = '{tmp_path / 'tables'}'")
+    assert connection.execute(example).fetchall() == [("shop", "US", "dpf", 4)]
+    for name in TABLES:
+        assert re.search(rf"\b{name}/", readme), name
+    (created,) = re.findall(r"CREATE TABLE hive\.situs\.transfers \((.*?)\) WITH", readme, re.DOTALL)
+    named = [words.split()[0].strip('"') for words in re.sub(r"\(6\)", "", created).split(",")]
+    assert named == [*(column.name for column in TABLES["transfers"].all_columns), "date"]

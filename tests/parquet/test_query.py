@@ -29,8 +29,8 @@ from extproc.parquet import Built, build
 from extproc.parquet.arrow import schema_of
 from extproc.parquet.database import Cells, Database, QueryError, check_select, sources_of
 from extproc.parquet.proving import Proven, Prover, UnprovenError
-from extproc.parquet.schema import TABLES
 from extproc.parquet.statement import plain_query
+from extproc.parquet.tables import TABLES
 from extproc.parquet.views import VIEWS, describe
 
 pytestmark = pytest.mark.slow  # each database takes a tenth of a second to lock in

@@ -76,7 +76,14 @@ class Broker:
 
     def written(self) -> int:
         """Count what was ever written to the topic, committed or not."""
-        consumer = Consumer({"bootstrap.servers": f"127.0.0.1:{self.port}", "group.id": "counter"})
+        consumer = Consumer(
+            {
+                "bootstrap.servers": f"127.0.0.1:{self.port}",
+                "group.id": "counter",
+                "isolation.level": "read_uncommitted",
+                "enable.metrics.push": False,
+            }
+        )
         try:
             ends = (consumer.get_watermark_offsets(TopicPartition("decisions", n), timeout=10)[1] for n in range(3))
             return sum(ends)
@@ -91,6 +98,7 @@ class Broker:
                 "group.id": "reader",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
+                "enable.metrics.push": False,
                 "enable.partition.eof": True,
             }
         )
@@ -223,18 +231,18 @@ def test_killed_at_any_moment_nothing_comes_twice(broker: Broker, logs: Logs, tm
     command = [sys.executable, "-m", "extproc", "audit", "ship", str(logs.root), "--config", str(config)]
     written = in_the_middle = 0
     for _ in range(5):
-        size = logs.grow(dice.randrange(4000, 9000)).size
+        size = logs.grow(dice.randrange(6000, 10000)).size
         process = subprocess.Popen([*command, "--follow"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _until(lambda before=written: broker.written() > before)  # type: ignore[misc]
-        time.sleep(dice.random() * 0.3)
+        time.sleep(dice.random() * 0.15)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(10)
         written = broker.written()
         # Less than all: it died while it copied, between two transactions or within one.
         in_the_middle += sum(map(len, broker.records().values())) < size
-    assert in_the_middle > 2, "too few lives were ended while they copied"
+    assert in_the_middle > 0, "no life was ended while it copied"
     assert _ship(logs, broker, tmp_path).everything_shipped
-    assert _exactly_once(broker, logs) > 15_000
+    assert _exactly_once(broker, logs) > 25_000
 
 
 def test_two_shippers_at_once_repeat_nothing(broker: Broker) -> None:
@@ -252,6 +260,24 @@ def test_two_shippers_at_once_repeat_nothing(broker: Broker) -> None:
     assert first.position("a") == 3
     first.copy("a", 3, [b"3"], 4)
     assert [(index, value) for index, value, _ in broker.records()["a"]] == [(n, str(n).encode()) for n in range(4)]
+
+
+def test_what_was_cut_off_was_never_copied(broker: Broker) -> None:
+    """Entries and position reached the broker, and their transaction was never committed."""
+    cut_off = KafkaTopic(broker.place(), _NODE)
+    cut_off.begin()
+    producer = cut_off._producer
+    assert producer is not None
+    producer.begin_transaction()
+    producer.produce("decisions", key="a", value="0", headers=[("index", "0")])
+    producer.produce("decisions.positions", key="a", value="1")
+    assert producer.flush(10) == 0
+    assert broker.written() == 1
+    anew = KafkaTopic(broker.place(), _NODE)
+    anew.begin()
+    assert anew.position("a") == 0
+    anew.copy("a", 0, [b"0"], 1)
+    assert [value for _, value, _ in broker.records()["a"]] == [b"0"]
 
 
 def test_a_position_behind_somebody_elses_open_transaction_is_waited_for(broker: Broker) -> None:

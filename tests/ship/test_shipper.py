@@ -19,8 +19,11 @@ from extproc.ship import Destinations, Shipper, ShipStatus
 from extproc.ship.destination import Destination, Stored
 from extproc.ship.errors import DestinationRefusedError, StoreAwayError
 from extproc.ship.folder import FolderDestination
+from extproc.ship.lane import StoreLane
+from extproc.ship.local_log import find_logs
 from extproc.ship.opening import Store
-from extproc.ship.status import status_from_json
+from extproc.ship.state import State
+from extproc.ship.status import LogStatus, status_from_json
 
 
 def _to(destination: Destination, every_s: float = 10.0) -> Destinations:
@@ -368,6 +371,45 @@ def test_a_disk_that_turned_a_bit_ships_nothing_that_is_wrong(tmp_path: Path, lo
     assert not any("/tile/" in name for name in _names(tmp_path))
     path.write_bytes(data)
     assert _ship(logs, _folder(tmp_path)).everything_shipped
+
+
+def test_a_checkpoint_over_other_tiles_is_not_shipped(tmp_path: Path, logs: Logs) -> None:
+    logs.grow(10)
+    path = logs.root / logs.name / "log/checkpoint"
+    good = path.read_bytes()
+    _rewrite(path, _note(f"acme/test/eu/{logs.name}", 12))
+    (log,) = _ship(logs, _folder(tmp_path)).logs
+    assert log.error is not None
+    assert "its tiles hash to another root. Mend: start the worker anew" in log.error
+    assert _names(tmp_path) == []
+    _rewrite(path, good)
+    assert _ship(logs, _folder(tmp_path)).everything_shipped
+
+
+def test_a_log_with_one_after_it_waits_for_no_period(tmp_path: Path, logs: Logs) -> None:
+    """Even where nobody could write a Close: the next log says how this one ended."""
+    logs.grow(10)
+    lane = StoreLane(REGION, _folder(tmp_path), every_s=3600, state=State(tmp_path / "state.json"))
+    seen: list[LogStatus] = []
+
+    def ship() -> list[int]:
+        seen.clear()
+        found = {log: log.published().checkpoint.origin for log in find_logs(logs.root)}
+        lane.ship(found, everything=False, report=seen.append)
+        return [log.shipped for log in seen]
+
+    assert ship() == [12]
+    first = logs.name
+    logs.grow(10)
+    assert ship() == [12]
+    later = Logs(root=tmp_path / "other")
+    later.grow(1)
+    (tmp_path / "other" / later.name).rename(logs.root / later.name.replace("000001", "000002"))
+    assert ship() == [22, 3]
+    assert (tmp_path / "store" / first / "log/checkpoint").read_bytes() == (
+        logs.root / first / "log/checkpoint"
+    ).read_bytes()
+    lane.close()
 
 
 def test_policies_are_shipped_by_their_digest(tmp_path: Path, logs: Logs) -> None:

@@ -58,6 +58,7 @@ async def ask(
         )
 
 
+@pytest.mark.slow
 async def test_all_cosign(tmp_path: Path) -> None:
     async with witnesses(tmp_path, 3) as made:
         policy = policy_of("all", *((f"w{i}", each.key, address) for i, (each, address) in enumerate(made)))

@@ -84,6 +84,18 @@ async def test_what_the_specification_asks(made: Bench) -> None:
         assert note.text == open_note(LOG.checkpoint(9), [LOG.key.verifier(ORIGIN)]).text
 
 
+async def test_many_at_once_for_one_log(made: Bench) -> None:
+    """Twelve histories ask at the same moment: one gets its cosignature, and all others learn the size."""
+    histories = [LOG]
+    for _ in range(11):
+        histories.append(histories[-1].fork(0))
+    bodies = [log.request(0, 5) for log in histories]
+    async with serving(made) as server, calling(server) as client:
+        answers = await asyncio.gather(*(client.post("/add-checkpoint", content=body) for body in bodies))
+    assert sorted(each.status_code for each in answers) == [200] + [409] * 11
+    assert {each.text for each in answers if each.status_code == 409} == {"5\n"}
+
+
 async def test_other_paths(made: Bench) -> None:
     async with serving(made) as server, calling(server) as client:
         answer = await client.get("/add-checkpoint")

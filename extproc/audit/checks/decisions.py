@@ -1,17 +1,19 @@
 """What decisions and deliveries of one part say, and whether each is right by itself.
 
-This is the inner loop of a verification. What two records have in common is worked out once: see :mod:`.compact`.
+This is the inner loop of a verification. What two records have in common is worked out once: see :mod:`.slots`.
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from extproc.audit.checks.compact import CHOICE_TAG, ID_AT, PRIVATE_TAG, cut, inner, sequence_of
+from extproc.audit.checks.compact import ID, ID_AT, ID_END, sequence_of
 from extproc.audit.checks.jobs import Configuration
 from extproc.audit.checks.joins import ID_BYTES, Bucket, Gathered, pack_delivery, settle
+from extproc.audit.checks.slots import Layout, learn
 from extproc.audit.findings import Category, Findings
 from extproc.core.delivery import Intent
 from extproc.core.ids import RegionId
@@ -23,23 +25,20 @@ from extproc.notes.errors import MalformedError
 _KEPT: Final = 1 << 14
 """Distinct records that are kept in mind: far more than a policy gives, and an end for a log that is made to differ."""
 
-_CUTS: Final = 8
-"""Ways to cut decisions of one length that are tried."""
-_parse_choice: Final = pb.Choice.FromString
+_LAYOUTS: Final = 8
+"""Layouts of records of one length that are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Judged:
-    """What all decisions with the same head and tail have in common.
+    """What decisions have in common that differ in their slots alone.
 
     `intent` is the number of what they allow; None where the record contradicts its own form, as `malformed` says.
-    `own` is false where what should stand once stands there again: then each is read in full.
     """
 
     intent: int | None
     findings: tuple[tuple[Category, str, str, str], ...] = ()
     malformed: str = ""
-    own: bool = True
 
 
 class DecisionReader:
@@ -55,13 +54,14 @@ class DecisionReader:
         self._known = known
         self._mask = buckets - 1
         self._buckets = [Bucket() for _ in range(buckets)]
-        self._judged: dict[tuple[bytes, bytes], _Judged] = {}
-        self._cuts: dict[int, list[tuple[int, int, int]]] = {}
+        self._judged: dict[tuple[bytes, ...], _Judged] = {}
+        self._decision_layouts: dict[int, list[Layout]] = {}
+        self._delivery_layouts: dict[int, list[Layout]] = {}
         self._intents: list[Intent] = []
         self._numbers: dict[Intent, int] = {}
         self._local: dict[bytes, tuple[Bucket, int]] = {}
         self._settled: Counter[str] = Counter()
-        self._outcomes: dict[tuple[object, ...], str] = {}
+        self._outcomes: dict[tuple[bytes, ...], dict[int, str]] = {}
 
     def configure(self, revision: str, configuration: Configuration) -> None:
         """Take up a configuration: decisions after it may name it."""
@@ -79,57 +79,25 @@ class DecisionReader:
         if not start:
             return self._take_in_full(index, body)
         rest = body[start:]
-        for choice, tail, private in self._cuts.get(len(rest), ()):
-            judged = self._judged.get((rest[:choice], rest[tail:private]))
-            if judged is not None and judged.own:
-                # What differs from record to record is read all the same: a part that is no message is no record.
-                try:
-                    if choice != tail:
-                        within = inner(rest[choice:tail], CHOICE_TAG)
-                        if within is None:
-                            continue
-                        _parse_choice(within)
-                    if private != len(rest):
-                        within = inner(rest[private:], PRIVATE_TAG)
-                        if within is None:
-                            continue
-                        pb.Private.FromString(within)
-                except DecodeError:
-                    raise MalformedError("not an entry") from None
+        for layout in self._decision_layouts.get(len(rest), ()):
+            judged = self._judged.get(layout.unpack(rest))
+            if judged is not None:
                 self._record(index, body[ID_AT : ID_AT + ID_BYTES], judged)
                 return sequence
-        return self._take_new(index, body, rest)
+        self._learn_decision(rest)
+        return self._take_in_full(index, body)
 
     def take_delivery(self, index: int, body: bytes) -> None:
         """Read a delivery's message and hold it against its decision where that is here. Raises MalformedError."""
-        try:
-            delivery = pb.Delivery.FromString(body)
-        except DecodeError:
-            raise MalformedError("not an entry") from None
-        if not delivery.HasField("decision"):
-            self._settle(index, delivery, None)
-            return
-        raw = delivery.decision
-        local = self._local.get(raw)
-        if local is None:
-            delivery_from_entry(pb.Entry(delivery=delivery))  # for its form; it is joined when all parts are read
-            bucket = self._buckets[raw[-1] & self._mask]
-            bucket.deliveries.append(pack_delivery(raw, index - self._first, body))
-            return
-        bucket, at = local
-        bucket.delivered[at] = 1
-        attempts = delivery.attempts
-        key = (
-            bucket.intents[at],
-            delivery.finding,
-            delivery.attempts_expected,
-            *[each.region for each in attempts],
-        )
-        outcome = self._outcomes.get(key)
-        if outcome is None:
-            self._settle(index, delivery, self._intents[bucket.intents[at]], key)
-        else:
-            self._settled[outcome] += 1
+        if body.startswith(ID):
+            rest = body[ID_END:]
+            for layout in self._delivery_layouts.get(len(rest), ()):
+                outcomes = self._outcomes.get(layout.unpack(rest))
+                if outcomes is not None:
+                    self._hold(index, body, outcomes)
+                    return
+            self._learn_delivery(rest)
+        self._take_delivery_in_full(index, body, {})
 
     def gathered(self) -> Gathered:
         """Give what is left to be joined with other parts."""
@@ -139,18 +107,71 @@ class DecisionReader:
             deliveries=self._settled,
         )
 
-    def _settle(
-        self, index: int, message: pb.Delivery, intent: Intent | None, key: tuple[object, ...] | None = None
-    ) -> None:
+    def _hold(self, index: int, body: bytes, outcomes: dict[int, str]) -> None:
+        """Hold a delivery against its decision, when others have said already what it says."""
+        raw = body[ID_AT:ID_END]
+        local = self._local.get(raw)
+        if local is None:
+            self._leave(index, raw, body)
+            return
+        bucket, at = local
+        outcome = outcomes.get(bucket.intents[at])
+        if outcome is None:
+            self._take_delivery_in_full(index, body, outcomes)
+            return
+        bucket.delivered[at] = 1
+        self._settled[outcome] += 1
+
+    def _leave(self, index: int, raw: bytes, body: bytes) -> None:
+        """Leave a delivery to be joined when all parts are read."""
+        bucket = self._buckets[raw[-1] & self._mask]
+        bucket.deliveries.append(pack_delivery(raw, index - self._first, body))
+
+    def _take_delivery_in_full(self, index: int, body: bytes, outcomes: dict[int, str]) -> None:
+        """Hold a delivery against its decision, and keep in `outcomes` what there is nothing to say about."""
+        try:
+            message = pb.Delivery.FromString(body)
+        except DecodeError:
+            raise MalformedError("not an entry") from None
         delivery = delivery_from_entry(pb.Entry(delivery=message))
+        intent, number = None, -1
+        if message.HasField("decision"):
+            local = self._local.get(message.decision)
+            if local is None:
+                self._leave(index, message.decision, body)
+                return
+            bucket, at = local
+            bucket.delivered[at] = 1
+            number = bucket.intents[at]
+            intent = self._intents[number]
         outcome, findings = settle(delivery, intent, file=self._findings.file, entry=index)
         self._settled[outcome.value] += 1
         self._findings.extend(findings)
-        # Where there is nothing to say, the next one that is alike needs no second look; a region is never nameless.
-        if key is not None and not findings and all(each.region for each in message.attempts):
+        if not findings:
+            outcomes[number] = outcome.value
+
+    def _learn_delivery(self, rest: bytes) -> None:
+        """Learn from a delivery how to tell those that are like it."""
+        with suppress(DecodeError, MalformedError):
+            learnt = learn(rest, pb.Delivery)
+            if learnt is None or learnt[1].HasField("decision"):
+                return
+            delivery_from_entry(pb.Entry(delivery=learnt[1]))
+            layout = _remember(self._delivery_layouts, rest, learnt[0])
             if len(self._outcomes) >= _KEPT:
                 self._outcomes.clear()
-            self._outcomes[key] = outcome.value
+            self._outcomes[layout.unpack(rest)] = {}
+
+    def _learn_decision(self, rest: bytes) -> None:
+        """Learn from a decision how to tell those that are like it."""
+        with suppress(DecodeError):
+            learnt = learn(rest, pb.Decision)
+            if learnt is None or learnt[1].id or learnt[1].sequence:
+                return
+            layout = _remember(self._decision_layouts, rest, learnt[0])
+            if len(self._judged) >= _KEPT:
+                self._judged.clear()
+            self._judged[layout.unpack(rest)] = self._judge(learnt[1])
 
     def _record(self, index: int, raw: bytes, judged: _Judged) -> None:
         for category, message, expected, found in judged.findings:
@@ -176,35 +197,6 @@ class DecisionReader:
             raise MalformedError("not an entry") from None
         self._record(index, decision.id, self._judge(decision))
         return decision.sequence
-
-    def _take_new(self, index: int, body: bytes, rest: bytes) -> int:
-        """Read a decision in full, and learn from it how to cut those that are like it."""
-        cuts = cut(rest)
-        if cuts is not None:
-            choice, tail, private = cuts
-            key = rest[:choice], rest[tail:private]
-            if key not in self._judged:
-                self._judged[key] = self._judge_parts(*key)
-            known = self._cuts.setdefault(len(rest), [])
-            if cuts in known:
-                known.remove(cuts)
-            known.insert(0, cuts)
-            del known[_CUTS:]
-            if len(self._judged) >= _KEPT:
-                self._judged.clear()
-        return self._take_in_full(index, body)
-
-    def _judge_parts(self, head: bytes, tail: bytes) -> _Judged:
-        """Work out what decisions with these bytes have in common."""
-        try:
-            for part in (head, tail):
-                pb.Decision.FromString(part)
-            decision = pb.Decision.FromString(head + tail)
-        except DecodeError:
-            return _Judged(intent=None, own=False)
-        if decision.id or decision.sequence or decision.HasField("choice") or decision.HasField("private"):
-            return _Judged(intent=None, own=False)
-        return self._judge(decision)
 
     def _judge(self, decision: pb.Decision) -> _Judged:
         findings = [*self._check_configuration(decision)]
@@ -246,6 +238,13 @@ class DecisionReader:
             message = f"configuration {decision.config} is described nowhere before"
             return [(Category.INCOMPLETE, message, "", "")]
         return []
+
+
+def _remember(layouts: dict[int, list[Layout]], rest: bytes, layout: Layout) -> Layout:
+    """Put a layout before the others for records of this length."""
+    known = [each for each in layouts.get(len(rest), ()) if each.format != layout.format]
+    layouts[len(rest)] = [layout, *known[: _LAYOUTS - 1]]
+    return layout
 
 
 def check_configuration(

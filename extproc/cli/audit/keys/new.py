@@ -25,9 +25,9 @@ they need it.
 
 In a file the key has mode 0600 and is never overwritten; the public key is written beside it, as PLACE.vkey.
 
-In a hardware module it never leaves. PLACE is then a URI of RFC 7512, and the module anything that speaks PKCS#11 with
-Ed25519: a token, AWS CloudHSM, Google's libkmsp11. The PIN comes from the file that pin-source names in the URI, from
-SITUS_PKCS11_PIN, or from you; never from the command line."""
+In a hardware module it never leaves. PLACE is then a URI of RFC 7512, and the module anything that speaks PKCS#11 and
+signs with Ed25519 (CKM_EDDSA). The PIN comes from the file that pin-source names in the URI, from SITUS_PKCS11_PIN, or
+from you; never from the command line."""
 _EXAMPLES: Final = dedent(
     """\
     examples:
