@@ -7,19 +7,19 @@ from extproc.custody.errors import CustodyError
 
 
 def shipped_sizes(state: Path) -> dict[str, int]:
-    """Give, by the log's origin, how many of its entries are in every place that anything was shipped to.
+    """Give, by the log's origin, how many of its entries are in every place that has any of it.
 
-    `state` is the file that `situs audit ship` keeps. A log that one place lacks is not in all of them, so it is left
-    out. Raises CustodyError for a file that is none.
+    `state` is the file that `situs audit ship` keeps. Each region has a place of its own, so no place has every log.
+    Raises CustodyError for a file that is none.
     """
+    sizes: dict[str, int] = {}
     try:
-        places = json.loads(state.read_bytes())
-        by_place = [{log["origin"]: int(log["size"]) for log in logs.values()} for logs in places.values()]
+        for logs in json.loads(state.read_bytes()).values():
+            for log in logs.values():
+                origin, size = log["origin"], int(log["size"])
+                sizes[origin] = min(size, sizes.get(origin, size))
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CustodyError(
             f"{state}: not what `situs audit ship` notes ({type(error).__name__}). Mend: name its state file"
         ) from None
-    if not by_place:
-        return {}
-    everywhere = set.intersection(*(set(sizes) for sizes in by_place))
-    return {origin: min(sizes[origin] for sizes in by_place) for origin in everywhere}
+    return sizes

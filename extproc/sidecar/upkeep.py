@@ -129,9 +129,10 @@ class Upkeep:
         """Run the shipper as a process of its own, because it computes much, and start it again when it ends."""
         rest_s = 1.0
         while True:
+            # It ends by itself when we do, however that is: then our end of its standard input is closed.
             self._shipper = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "extproc", "audit", "ship", str(self._root), "--config", str(config), "--follow",
-                stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
+                sys.executable, "-m", "extproc", "audit", "ship", str(self._root), "--config", str(config),
+                "--follow", "--until-eof", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             began = asyncio.get_running_loop().time()
             code = await self._shipper.wait()

@@ -345,8 +345,8 @@ def test_only_what_is_shipped_everywhere_goes_where_that_is_asked(tmp_path: Path
         (spared,) = _prune(tmp_path, order).plan.spared
         assert "not shipped to every store" in spared.why
     assert shipped_sizes(state) == {}
-    state.write_text('{"one": {"name": {"origin": "a", "size": 5}}, "other": {}}')
-    assert shipped_sizes(state) == {}
+    state.write_text('{"one": {"name": {"origin": "a", "size": 5}}, "other": {"name": {"origin": "b", "size": 7}}}')
+    assert shipped_sizes(state) == {"a": 5, "b": 7}
     assert len(_prune(tmp_path, ship(one=6, other=6)).recorded) == 1
     state.write_text("[]")
     with pytest.raises(CustodyError, match=r"state\.json: not what"):

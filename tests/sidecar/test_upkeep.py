@@ -185,3 +185,29 @@ async def test_the_log_is_shipped_to_its_close(setup: Setup) -> None:
     assert "VERIFIED" in said
     (close,) = _records(store, "close")
     assert close["close"]["reason"] == "shutdown"
+
+
+async def test_a_sidecar_that_is_killed_leaves_no_shipper_behind(setup: Setup) -> None:
+    store = setup.root / "store"
+    store.mkdir()
+    config = setup.root / "shipping.yaml"
+    config.write_text(f'apiVersion: situs/v1\nregions:\n  eu-fra: {{to: "{store}", every_s: 1}}\n')
+    setup.options += ["--ship", str(config)]
+    sidecar = Sidecar(setup)
+    try:
+        await sidecar.start()
+        await sidecar.until((store / "test").exists)
+    finally:
+        sidecar.child.kill()
+    await sidecar.until(lambda: not _running(str(config)))
+
+
+def _running(argument: str) -> bool:
+    """Tell whether a process runs that was given this argument."""
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if argument.encode() in each.read_bytes().split(b"\0"):
+                return True
+        except OSError:
+            continue
+    return False

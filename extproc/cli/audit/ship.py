@@ -58,6 +58,11 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     how.add_argument("--once", action="store_true", help="ship what there is, and end (the default)")
     how.add_argument("--follow", action="store_true", help="ship on as the logs grow, until SIGTERM or SIGINT")
     parser.add_argument(
+        "--until-eof",
+        action="store_true",
+        help="with --follow: end as by a signal when standard input is closed, so when whoever started this is gone",
+    )
+    parser.add_argument(
         "--state",
         metavar="DIR",
         type=Path,
@@ -98,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             # It may come back while we follow; asked once, it is in the status.
             progress.say(str(error))
         with progress.shown:
-            status = _follow(shipper) if args.follow else shipper.ship_once()
+            status = _follow(shipper, until_eof=args.until_eof) if args.follow else shipper.ship_once()
     except (ShipError, OSError) as error:
         return refuse(error, LOG)
     finally:
@@ -107,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     return OK if args.follow or status.everything_shipped else LOG
 
 
-def _follow(shipper: "Shipper") -> "ShipStatus":
+def _follow(shipper: "Shipper", *, until_eof: bool) -> "ShipStatus":
     """Ship until a signal comes; the second one ends the process, which loses nothing."""
     stop = threading.Event()
 
@@ -117,7 +122,15 @@ def _follow(shipper: "Shipper") -> "ShipStatus":
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
+    if until_eof:
+        threading.Thread(target=_wait_for_eof, args=(stop,), daemon=True).start()
     return shipper.follow(stop)
+
+
+def _wait_for_eof(stop: threading.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    stop.set()
 
 
 class _Bar:
