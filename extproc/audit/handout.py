@@ -14,6 +14,7 @@ from extproc.ledger.entries import parse_entry
 from extproc.ledger.log import DELEGATIONS, LOG_VKEY
 from extproc.ledger.merkle import leaf_hash
 from extproc.ledger.projection import Json, entry_to_json
+from extproc.notes.errors import MalformedError
 from extproc.notes.note import parse_note
 
 ENTRY: Final = "entry.entry"
@@ -115,10 +116,7 @@ def handout_of(proof: Proof) -> dict[str, bytes]:
 
 
 def proof_to_json(proof: Proof) -> Json:
-    """Say in one JSON object what the entry holds and what proves it; `stored` are its bytes in base64.
-
-    Raises MalformedError for an entry that nobody can read.
-    """
+    """Say in one JSON object what the entry holds and what proves it; `stored` are its bytes in base64."""
     parsed = parse_tlog_proof(proof.proof)
     note = parse_note(parsed.checkpoint)
     stated = parse_checkpoint(note.text)
@@ -137,8 +135,16 @@ def proof_to_json(proof: Proof) -> Json:
         "tlog_proof": proof.proof.decode(),
         "delegations": proof.delegations.decode(),
         "stored": b64encode(proof.entry).decode(),
-        "entry": entry_to_json(parse_entry(proof.entry)),
+        "entry": project(proof.entry),
     }
+
+
+def project(entry: bytes) -> Json:
+    """Show an entry as JSON; of one that nobody can read, which may be proven all the same, say why."""
+    try:
+        return entry_to_json(parse_entry(entry))
+    except (MalformedError, ValueError) as error:
+        return {"kind": "malformed", "reason": str(error)}
 
 
 def script_for(proof: Proof) -> str:

@@ -14,6 +14,7 @@ from typing import Final
 from extproc.archive import Archive
 from extproc.audit.published import PublishedLog, find_published, read_range
 from extproc.audit.replay import replay
+from extproc.audit.settings import TAGS, Following, Setting
 from extproc.audit.stored_policy import StoredPolicyError, load_stored
 from extproc.core.decide import Decision
 from extproc.core.ids import DecisionId, RegionId
@@ -21,9 +22,8 @@ from extproc.core.overrides import Suspension
 from extproc.core.snapshot import Shadow
 from extproc.core.tables import PolicyTables
 from extproc.engine import Engine, SerialEngine
-from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.decision_reader import decision_from_entry
-from extproc.ledger.entries import parse_entry, suspension_from_proto
+from extproc.ledger.entries import parse_entry
 from extproc.ledger.log import POLICIES
 from extproc.notes.errors import MalformedError
 from extproc.policy.compile import CompiledPolicy
@@ -33,26 +33,7 @@ _STEP: Final = 1 << 14
 _KEPT: Final = 100
 """Differences that one job gives in full; of more, only the number."""
 _DIGEST: Final = "sha256:"
-_TAGS: Final = frozenset({b"\x1a", b"\x32"})
-"""Fields 3 and 6 of an entry: ConfigSnapshot and Override."""
 _NONE: Final = "none"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What a ConfigSnapshot says, with the orders that stood when it was recorded, in the order of their entries.
-
-    `policy` and `shadow` are revisions, None where the log does not keep the policy; `has_shadow` tells whether there
-    is one.
-    """
-
-    policy: str | None
-    policy_named: str
-    shadow: str | None
-    has_shadow: bool
-    ingress: str
-    program: str
-    orders: tuple[Suspension, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,54 +134,22 @@ def _scan(job: _Job) -> list[bytes]:
     return [
         data
         for _, data in read_range(job.archive, job.log, job.start, job.end)
-        if data[9:10] in _TAGS or data[:1] in _TAGS
+        if data[9:10] in TAGS or data[:1] in TAGS
     ]
 
 
 def _with_settings(jobs: Sequence[_Job], scans: Iterator[list[bytes]]) -> Iterator[_Job]:
     """Give each job what the entries of its log before it say."""
-    following = _Following()
+    following = Following()
     for job, entries in zip(jobs, scans, strict=True):
         if job.start == 0:
-            following = _Following()
+            following = Following()
         yield replace(job, settings=dict(following.settings), orders=following.orders)
         for data in entries:
             try:
                 following.take(parse_entry(data))
             except MalformedError:
                 continue
-
-
-class _Following:
-    """What was recorded so far of policies and orders."""
-
-    def __init__(self, settings: Mapping[str, Setting] | None = None, orders: tuple[Suspension, ...] = ()) -> None:
-        self.settings: dict[str, Setting] = dict(settings or {})
-        self.orders = orders
-
-    def take(self, entry: pb.Entry) -> None:
-        """Take up an order, or what is decided by from here on."""
-        match entry.WhichOneof("kind"):
-            case "override":
-                order = suspension_from_proto(entry.override.suspension)
-                self.orders = tuple(each for each in self.orders if each != order)
-                if entry.override.action == "suspended":
-                    self.orders += (order,)
-            case "config":
-                config = entry.config
-                # A decision names its configuration, and that was recorded after the orders that belong to it. So a
-                # decision that was made just before a change, and recorded after it, finds its own.
-                self.settings[config.revision] = Setting(
-                    policy=config.policy.revision if config.policy.stored else None,
-                    policy_named=f"{config.policy.id} version {config.policy.version}, {config.policy.revision}",
-                    shadow=config.shadow.revision if config.shadow.stored else None,
-                    has_shadow=config.HasField("shadow"),
-                    ingress=config.ingress_region,
-                    program=config.program,
-                    orders=self.orders,
-                )
-            case _:
-                pass
 
 
 class _MissingError(Exception):
@@ -210,7 +159,7 @@ class _MissingError(Exception):
 def _replay_part(job: _Job) -> Replayed:
     """Decide the decisions of one part again."""
     found = Replayed()
-    following = _Following(job.settings, job.orders)
+    following = Following(job.settings, job.orders)
     for index, data in read_range(job.archive, job.log, job.start, job.end):
         try:
             entry = parse_entry(data)

@@ -16,9 +16,9 @@ from cryptography.x509 import Certificate, load_pem_x509_certificates
 
 from extproc.archive import Archive
 from extproc.audit.published import PublishedLog, tree_of
+from extproc.extra import load_extra
 from extproc.ledger.checkpoint import Checkpoint, format_checkpoint
 from extproc.ledger.errors import LedgerError
-from extproc.parquet.extra import load_extra
 
 TIMESTAMPS: Final = "timestamps"
 SUFFIX: Final = ".tsr"

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from extproc.audit.summary import summarise
 from extproc.core.delivery import Finding
+from extproc.extra import load_extra
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.entries import kind_of, parse_entry
 from extproc.ledger.ids import id_from_bytes
 from extproc.ledger.merkle import leaf_hash
 from extproc.notes.errors import MalformedError
-from extproc.parquet.extra import load_extra
 
 if TYPE_CHECKING:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest

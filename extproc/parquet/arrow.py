@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import accumulate, chain
 from typing import Any, Final, TypeAlias
 
-from extproc.parquet.extra import load_extra
+from extproc.extra import load_extra
 from extproc.parquet.schema import PLACE, Column, Kind, Table
 
 ArrowTable: TypeAlias = Any

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
 
+from extproc.extra import load_extra
 from extproc.parquet.arrow import ArrowTable, schema_of
 from extproc.parquet.building import Built
-from extproc.parquet.extra import load_extra
 from extproc.parquet.tables import TABLES
 from extproc.parquet.views import VIEWS
 

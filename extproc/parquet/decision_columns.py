@@ -14,9 +14,7 @@ from extproc.parquet.schema import (
 DECISION_OWN: Final = (
     text_column("decision", "id of the decision, a UUID"),
     int_column("sequence", "counts the decisions of this log from 1, without holes"),
-    text_column(
-        "pseudonym", "tells which requests of a day are of one person, and not who; hex, null where none is kept"
-    ),
+    text_column("pseudonym", "tells which requests of a day are of one person, not who; hex, null where none is kept"),
     text_column("pseudonym_day", "the tenant's day whose keys were used"),
     text_column("request", "keyed hash of Envoy's request id; hex"),
     bool_column("sealed", "whether the record holds a sealed block"),

@@ -15,6 +15,7 @@ from typing import Final
 
 from extproc.archive import Archive
 from extproc.audit.published import PublishedLog, read_bundle
+from extproc.extra import load_extra
 from extproc.ledger.entries import parse_entry
 from extproc.ledger.errors import LedgerError
 from extproc.ledger.log import LOG
@@ -23,7 +24,6 @@ from extproc.ledger.tiles import TILE_WIDTH, Tile, format_tile_path
 from extproc.notes.errors import MalformedError
 from extproc.parquet.arrow import RANGE_KEY, VERSION_KEY, ArrowTable
 from extproc.parquet.context import Configuration, Context
-from extproc.parquet.extra import load_extra
 from extproc.parquet.place import TablePlace
 from extproc.parquet.schema import SCHEMA_VERSION
 from extproc.parquet.tabulate import Tabulator

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from extproc.parquet.extra import load_extra
+from extproc.extra import load_extra
 
 FileSystem: TypeAlias = Any
 """A `pyarrow.fs.FileSystem`."""

@@ -15,11 +15,11 @@ from extproc.audit.check_proof import check_proof
 from extproc.audit.prove import prove_all
 from extproc.audit.published import PublishedLog
 from extproc.audit.trust import Trust
+from extproc.extra import load_extra
 from extproc.parquet.arrow import ArrowTable
 from extproc.parquet.building import Built
 from extproc.parquet.context import Context
 from extproc.parquet.database import Cells, Database, QueryError
-from extproc.parquet.extra import load_extra
 from extproc.parquet.statement import PlainQuery
 from extproc.parquet.tabulate import Tabulator
 

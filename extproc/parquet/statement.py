@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from extproc.extra import load_extra
 from extproc.parquet.database import QueryError, check_select, parser
-from extproc.parquet.extra import load_extra
 from extproc.parquet.tables import TABLES
 from extproc.parquet.views import VIEWS, entries_of
 

@@ -7,6 +7,7 @@ repeats is made into a row once for each chunk and taken by its number; only wha
 from collections import defaultdict
 from typing import Final
 
+from extproc.extra import load_extra
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.entries import kind_of, parse_entry
 from extproc.ledger.merkle import leaf_hash
@@ -15,7 +16,6 @@ from extproc.parquet.arrow import ArrowTable, array_of, schema_of
 from extproc.parquet.context import Context
 from extproc.parquet.decision_columns import DECISION_OWN, DECISION_SHARED
 from extproc.parquet.decision_rows import decision_own, decision_shared, transfers_shared
-from extproc.parquet.extra import load_extra
 from extproc.parquet.rows import ROWS
 from extproc.parquet.schema import PLACE
 from extproc.parquet.tables import TABLES

@@ -89,7 +89,7 @@ def test_slots_are_found_in_ours() -> None:
         assert learnt is not None
         slots = sum(map(len, (e.ListFields() for e in read.choice.estimates))) and 3 * 2
         private = 2 if read.HasField("private") else 0
-        assert len(learnt[0].unpack(body[start:])) == 1 + slots + private + bool(private)
+        assert len(learnt[0]) == slots + private + bool(private)
 
 
 def test_the_quick_way_gives_what_the_long_way_gives(patch: pytest.MonkeyPatch) -> None:
@@ -121,3 +121,11 @@ def test_an_entry_that_is_its_time_and_one_message_is_told(size: int, tag: int) 
     assert body_at(entry + b"x") == 0
     assert body_at(entry[:-1]) == 0
     assert body_at(b"\x0a" + entry[1:]) == 0
+
+
+@pytest.mark.parametrize("most", [0, 16])
+def test_many_slots_are_told_by_one_number(most: int, patch: pytest.MonkeyPatch) -> None:
+    bodies = [bytes([10, 16]) + n.to_bytes(16) + body[18:] for n in range(3) for body in _BODIES]
+    with patch.context() as within:
+        within.setattr("extproc.audit.checks.slots._MOST_PIECES", most)
+        assert _read(bodies) == _read_in_full(bodies, patch)

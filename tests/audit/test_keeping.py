@@ -116,9 +116,10 @@ def test_a_prune_of_another_node_excuses_nothing(tmp_path: Path) -> None:
     assert verify(tmp_path, _TRUST).exit_status == 2
 
 
-def _hold(log: Path, action: HoldAction, **bounds: float) -> bytes:
+def _hold(log: Path, action: HoldAction, from_s: float | None = None, until_s: float | None = None) -> bytes:
     origin = checkpoint_of(log).origin.rpartition("/")[0]
-    return hold_to_entry(Hold(action=action, id="case-7", origin=origin, reason="order", **bounds), at_s=NOW_S)
+    hold = Hold(action=action, id="case-7", origin=origin, reason="order", from_s=from_s, until_s=until_s)
+    return hold_to_entry(hold, at_s=NOW_S)
 
 
 def test_a_prune_against_a_hold_is_found(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from audit.evidence import (
 )
 from ledger.world import IDENTITY, KEY, NOW_S, config
 
+from extproc.archive import open_archive
+from extproc.audit.checks.trees import open_tiles
 from extproc.audit.findings import Category
 from extproc.audit.trust import Trust
 from extproc.audit.verify import verify
@@ -62,19 +64,15 @@ def test_a_new_key_signs_nothing_of_before(tmp_path: Path) -> None:
     assert verify(log, _TRUST).exit_status == 0
     old_tree = _checkpoint_at(log, at - 2)
     text = format_checkpoint(old_tree)
-    for key, status in ((KEY, 0), (new, 4)):
+    for key, found in ((KEY, []), (new, [f"began only at entry {at}"])):
         verifier = key.verifier(old_tree.origin)
         note = Note(text=text, signatures=(make_signature(text, verifier, key.sign),))
         (log / "witnessed").write_bytes(format_note(note))
-        result = verify(log, _TRUST)
-        assert result.exit_status == status
-    assert f"began only at entry {at}" in messages(result, Category.TRUST)[0]
+        trust = messages(verify(log, _TRUST), Category.TRUST)
+        assert [part in message for part, message in zip(found, trust, strict=True)] == [True] * len(found)
 
 
 def _checkpoint_at(log: Path, size: int) -> Checkpoint:
-    from extproc.archive import open_archive  # noqa: PLC0415
-    from extproc.audit.checks.trees import open_tiles  # noqa: PLC0415
-
     whole = checkpoint_of(log)
     root = open_tiles(open_archive(str(log)), "", whole.size).root(size)
     return replace(whole, size=size, root=root)

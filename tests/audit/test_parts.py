@@ -10,7 +10,7 @@ from audit.evidence import begin, checkpoint_of, decisions, end, flip, many, mes
 from ledger.world import KEY, NOW_S, REGIONS, config, decision, delivery
 
 from extproc.archive import open_archive
-from extproc.audit.checks import inventory, jobs, logs
+from extproc.audit.checks import inventory, jobs, logs, planning
 from extproc.audit.findings import Category
 from extproc.audit.trust import Trust
 from extproc.audit.verify import verify
@@ -25,7 +25,7 @@ _BATCH = 4096
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of 256 entries each, with which tiles of level 1 are not made anew; all that a part reads is as it is."""
-    monkeypatch.setattr(logs, "PART_ENTRIES", 256)
+    monkeypatch.setattr(planning, "PART_ENTRIES", 256)
     monkeypatch.setattr(logs.LogCheck, "_finish_tree", lambda _: None)
 
 
@@ -193,3 +193,17 @@ def test_logs_are_found_where_a_folder_above_is_called_log(tmp_path: Path) -> No
     shutil.rmtree(log / "wal")
     assert verify(tmp_path, _TRUST).exit_status == 2
     assert jobs.PART_ENTRIES == 65_536
+
+
+def test_a_partial_tile_that_gave_way_to_the_full_one_is_no_loss(tmp_path: Path) -> None:
+    writer = begin(tmp_path)
+    write(writer, [config(), *decisions(1, 98)])
+    writer.publish()
+    log = writer.directory
+    before = (log / "log/checkpoint").read_bytes()
+    write(writer, decisions(99, 400))
+    writer.publish()
+    writer.abandon()
+    assert not list((log / "log/tile/0").glob("000.p"))
+    (log / "log/checkpoint").write_bytes(before)
+    assert verify(log, _TRUST).exit_status == 0

@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from independent.logs import Keys, make_log
 from ledger.world import IDENTITY, KEY, NOW_S, config, decision, small_log, write_log
 
 from extproc.archive import open_archive
@@ -19,7 +20,7 @@ from extproc.audit.published import find_published, read_range
 from extproc.audit.tlog_proof import HEADER, TlogProof, format_tlog_proof, parse_tlog_proof
 from extproc.audit.trust import Trust
 from extproc.cli.main import main
-from extproc.ledger.checkpoint import Checkpoint, format_checkpoint
+from extproc.ledger.checkpoint import Checkpoint, format_checkpoint, parse_checkpoint
 from extproc.ledger.entries import decision_to_entry, parse_entry
 from extproc.ledger.errors import ProofError
 from extproc.ledger.log import LogWriter
@@ -39,7 +40,7 @@ from extproc.notes.note import (
     parse_note,
     sign_note,
 )
-from extproc.trust.tlog_policy import TrustPolicy, Witness
+from extproc.trust.tlog_policy import TrustPolicy, Witness, load_tlog_policy
 
 
 def trusted(
@@ -333,3 +334,29 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     ):
         code, _, err = _run(capsys, *arguments, *(serial if arguments[0] == "prove" else ()))
         assert (code, words in err) == (1, True), err
+
+
+@pytest.mark.slow
+def test_a_proof_leads_to_the_organisations_key(tmp_path: Path) -> None:
+    """A log whose key was delegated and changed on the way: the auditor knows the organisation's key and witnesses."""
+    made = make_log(tmp_path, 600, Keys())
+    archive = open_archive(str(tmp_path))
+    (published,) = find_published(archive)
+    trust = Trust(keys=(made.organisation,), policy=load_tlog_policy(made.policy))
+    only = replace(trust, policy=replace(trust.policy, logs=())) if trust.policy is not None else trust
+    covered = parse_checkpoint(parse_note((made.folder / "witnessed").read_bytes()).text).size
+    indices = (0, covered // 2, covered - 1)
+    for index, proof in zip(indices, prove_all(archive, published, indices), strict=True):
+        for each in (trust, only):
+            checked = check_proof(proof.proof, proof.entry, each, delegations=proof.delegations)
+            assert (checked.index, len(checked.cosigned)) == (index, 2)
+        with pytest.raises(UnknownSignerError):
+            check_proof(proof.proof, proof.entry, only)
+        with pytest.raises(UnknownSignerError):
+            check_proof(proof.proof, proof.entry, replace(only, keys=()), delegations=b"")
+        folder = _write(tmp_path / "handout" / str(index), proof)
+        assert check_selection(open_archive(str(folder)), only).holds
+        sh = shutil.which("sh")
+        assert sh is not None
+        done = subprocess.run([sh, SCRIPT], cwd=folder, capture_output=True, text=True, check=False)
+        assert (done.returncode, f"entry {index} is in the log of {covered}" in done.stdout) == (0, True), done.stderr

@@ -32,7 +32,9 @@ from extproc.cli.main import main
 from extproc.export.csv_text import cell_of, csv_lines
 from extproc.export.dsse import IN_TOTO, key_id, open_envelope, pae, seal_envelope
 from extproc.export.otlp import ATTRIBUTES, framed, json_line, requests_of
+from extproc.export.parts import Extras
 from extproc.export.picked import MissingTileError, pick_logs
+from extproc.export.selection import export_selection
 from extproc.ledger.entries import close_to_entry, decision_to_entry, gap_to_entry
 from extproc.ledger.tiles import decode_entries
 from extproc.notes.errors import MalformedError, SignatureError, UnknownSignerError
@@ -369,3 +371,42 @@ def test_log_records_come_in_batches(tmp_path: Path) -> None:
     assert [len(each.resource_logs[0].scope_logs[0].log_records) for each in requests] == [512, 256]
     assert framed(requests[1]) == framed(ExportLogsServiceRequest.FromString(framed(requests[1])[4:]))
     assert json.loads(json_line(requests[0]))["resourceLogs"][0]["scopeLogs"][0]["scope"]["name"] == "situs.evidence"
+
+
+def test_a_selection_has_tables_and_log_records_too(tmp_path: Path) -> None:
+    log = every_kind(tmp_path / "logs")
+    more = ("--csv", "--otlp", "--key", generate_vkey(tmp_path / "other.vkey"))
+    assert _export(tmp_path / "logs", "--output", tmp_path / "s.zip", "--from", "1970-01-01", *more) == 0
+    files = _files(tmp_path / "s.zip")
+    # All of it was made in that time, but for the two entries that nobody can read.
+    assert sum(name.endswith(".entry") for name in files) == 22
+    assert files["csv/decisions.csv"].count(b"\r\n") == 6
+    assert f"otlp/000-{log.name}.jsonl" in files
+    # The exporter's own key signed none of it, and the summary says so.
+    verification = json.loads(files["summary.json"])["predicate"]["verification"]
+    assert (verification["result"], verification["findings"]) == ("trust", {"trust": 22})
+
+
+def generate_vkey(path: Path) -> Path:
+    path.write_text(format_vkey(generate_key().verifier("other")) + "\n")
+    return path
+
+
+def test_an_entry_that_nobody_can_read_is_selected_by_sql_on_nothing_else(tmp_path: Path) -> None:
+    log = every_kind(tmp_path / "logs")
+    archive = open_archive(str(tmp_path / "logs"))
+    (published,) = find_published(archive)
+    for index in (21, 22):
+        exported = export_selection(
+            archive,
+            {published: [index]},
+            tmp_path / "s.zip",
+            trust_for=lambda _: TRUST,
+            authorship=True,
+            extras=Extras(csv=True, otlp=True),
+        )
+        assert exported.entries == 1
+        (line,) = _files(tmp_path / "s.zip")["entries.jsonl"].splitlines()
+        assert json.loads(line)["index"] == index
+        assert check_selection(open_archive(str(tmp_path / "s.zip")), TRUST).holds
+    assert log.is_dir()

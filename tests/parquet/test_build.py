@@ -14,11 +14,11 @@ from parquet.records import every_kind, many
 
 from extproc.archive import open_archive
 from extproc.engine import Engine, ProcessEngine
+from extproc.extra import MissingExtraError, load_extra
 from extproc.ledger.entries import close_to_entry, gap_to_entry
 from extproc.ledger.merkle import leaf_hash
 from extproc.ledger.tiles import decode_entries
 from extproc.parquet import TABLES, Built, build
-from extproc.parquet.extra import MissingExtraError, load_extra
 from extproc.parquet.part import DerivationError
 from extproc.parquet.rows import ROWS
 
@@ -272,7 +272,7 @@ def test_a_missing_extra_says_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ModuleNotFoundError(name="something_that_it_needs_itself")
 
     # What an installed library lacks is another matter, and not hidden.
-    monkeypatch.setattr("extproc.parquet.extra.import_module", fail)
+    monkeypatch.setattr("extproc.extra.import_module", fail)
     with pytest.raises(ModuleNotFoundError):
         load_extra("pyarrow")
 

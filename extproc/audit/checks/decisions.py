@@ -6,14 +6,14 @@ This is the inner loop of a verification. What two records have in common is wor
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from extproc.audit.checks.compact import ID, ID_AT, ID_END, sequence_of
+from extproc.audit.checks.configurations import check_configuration
 from extproc.audit.checks.jobs import Configuration
 from extproc.audit.checks.joins import ID_BYTES, Bucket, Gathered, pack_delivery, settle
-from extproc.audit.checks.slots import Layout, learn
+from extproc.audit.checks.slots import Shapes, learn
 from extproc.audit.findings import Category, Findings
 from extproc.core.delivery import Intent
 from extproc.core.ids import RegionId
@@ -21,12 +21,6 @@ from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.decision_reader import check_answers, permitted_regions, shadow_verdict
 from extproc.ledger.entries import delivery_from_entry
 from extproc.notes.errors import MalformedError
-
-_KEPT: Final = 1 << 14
-"""Distinct records that are kept in mind: far more than a policy gives, and an end for a log that is made to differ."""
-
-_LAYOUTS: Final = 8
-"""Layouts of records of one length that are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +48,12 @@ class DecisionReader:
         self._known = known
         self._mask = buckets - 1
         self._buckets = [Bucket() for _ in range(buckets)]
-        self._judged: dict[tuple[bytes, ...], _Judged] = {}
-        self._decision_layouts: dict[int, list[Layout]] = {}
-        self._delivery_layouts: dict[int, list[Layout]] = {}
+        self._judged: Shapes[_Judged] = Shapes()
         self._intents: list[Intent] = []
         self._numbers: dict[Intent, int] = {}
         self._local: dict[bytes, tuple[Bucket, int]] = {}
         self._settled: Counter[str] = Counter()
-        self._outcomes: dict[tuple[bytes, ...], dict[int, str]] = {}
+        self._outcomes: Shapes[dict[int, str]] = Shapes()
 
     def configure(self, revision: str, configuration: Configuration) -> None:
         """Take up a configuration: decisions after it may name it."""
@@ -79,11 +71,10 @@ class DecisionReader:
         if not start:
             return self._take_in_full(index, body)
         rest = body[start:]
-        for layout in self._decision_layouts.get(len(rest), ()):
-            judged = self._judged.get(layout.unpack(rest))
-            if judged is not None:
-                self._record(index, body[ID_AT : ID_AT + ID_BYTES], judged)
-                return sequence
+        judged = self._judged.find(rest)
+        if judged is not None:
+            self._record(index, body[ID_AT:ID_END], judged)
+            return sequence
         self._learn_decision(rest)
         return self._take_in_full(index, body)
 
@@ -91,11 +82,10 @@ class DecisionReader:
         """Read a delivery's message and hold it against its decision where that is here. Raises MalformedError."""
         if body.startswith(ID):
             rest = body[ID_END:]
-            for layout in self._delivery_layouts.get(len(rest), ()):
-                outcomes = self._outcomes.get(layout.unpack(rest))
-                if outcomes is not None:
-                    self._hold(index, body, outcomes)
-                    return
+            outcomes = self._outcomes.find(rest)
+            if outcomes is not None:
+                self._hold(index, body, outcomes)
+                return
             self._learn_delivery(rest)
         self._take_delivery_in_full(index, body, {})
 
@@ -157,10 +147,7 @@ class DecisionReader:
             if learnt is None or learnt[1].HasField("decision"):
                 return
             delivery_from_entry(pb.Entry(delivery=learnt[1]))
-            layout = _remember(self._delivery_layouts, rest, learnt[0])
-            if len(self._outcomes) >= _KEPT:
-                self._outcomes.clear()
-            self._outcomes[layout.unpack(rest)] = {}
+            self._outcomes.add(rest, learnt[0], {})
 
     def _learn_decision(self, rest: bytes) -> None:
         """Learn from a decision how to tell those that are like it."""
@@ -168,10 +155,7 @@ class DecisionReader:
             learnt = learn(rest, pb.Decision)
             if learnt is None or learnt[1].id or learnt[1].sequence:
                 return
-            layout = _remember(self._decision_layouts, rest, learnt[0])
-            if len(self._judged) >= _KEPT:
-                self._judged.clear()
-            self._judged[layout.unpack(rest)] = self._judge(learnt[1])
+            self._judged.add(rest, learnt[0], self._judge(learnt[1]))
 
     def _record(self, index: int, raw: bytes, judged: _Judged) -> None:
         for category, message, expected, found in judged.findings:
@@ -238,25 +222,3 @@ class DecisionReader:
             message = f"configuration {decision.config} is described nowhere before"
             return [(Category.INCOMPLETE, message, "", "")]
         return []
-
-
-def _remember(layouts: dict[int, list[Layout]], rest: bytes, layout: Layout) -> Layout:
-    """Put a layout before the others for records of this length."""
-    known = [each for each in layouts.get(len(rest), ()) if each.format != layout.format]
-    layouts[len(rest)] = [layout, *known[: _LAYOUTS - 1]]
-    return layout
-
-
-def check_configuration(
-    key: tuple[str, tuple[str, ...] | None, str], known: Configuration
-) -> list[tuple[Category, str, str, str]]:
-    """Hold revision, judged regions and shadow's revision of a decision against its configuration."""
-    _, judged, shadow = key
-    findings: list[tuple[Category, str, str, str]] = []
-    if judged is not None and judged != known.catalogue:
-        message = "the verdict is over other regions than those of the configuration"
-        findings.append((Category.INTEGRITY, message, " ".join(known.catalogue), " ".join(judged)))
-    if shadow != known.shadow:
-        message = "the shadow policy is not that of the configuration"
-        findings.append((Category.INTEGRITY, message, known.shadow or "none", shadow or "none"))
-    return findings

@@ -1,7 +1,7 @@
 """Parts put together in order: whether one may follow what comes before it, and what then comes before the next."""
 
 from extproc.audit.checks.clocks import CLOCK_STEP_S, follows
-from extproc.audit.checks.decisions import check_configuration
+from extproc.audit.checks.configurations import check_configuration
 from extproc.audit.checks.jobs import Edge, Meaning, Needs
 
 

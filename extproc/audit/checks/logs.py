@@ -27,6 +27,7 @@ from extproc.audit.checks.joins import Join
 from extproc.audit.checks.keys import LogKeys
 from extproc.audit.checks.notes import NoteReader
 from extproc.audit.checks.parts import check_part
+from extproc.audit.checks.planning import plan_parts, plan_segments
 from extproc.audit.checks.tiles import TileCheck
 from extproc.audit.checks.trees import check_levels, root_of_parts
 from extproc.audit.findings import MOST_FINDINGS, Category, Finding, Findings
@@ -35,7 +36,6 @@ from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.log import LOG
 from extproc.ledger.merkle import EMPTY_ROOT
 from extproc.ledger.publish import CHECKPOINT
-from extproc.ledger.tiles import TILE_WIDTH, Tile
 from extproc.ledger.wal import BadFrameError, read_frames
 from extproc.notes.errors import MalformedError, SignatureError
 
@@ -98,29 +98,27 @@ class LogCheck:
 
     def jobs(self, buckets: int) -> Iterator[Job]:
         """Give the jobs, in the order in which their results must come back."""
-        there = self._there()
-        for start in range(0, there, PART_ENTRIES):
-            end = min(there, start + PART_ENTRIES)
-            yield PartJob(
+        there = self.files.end()
+        if self.published > there:
+            self._claims_more(there)
+        if not self.origin and self.files.segments:
+            self._know_from(self.files.segments[0])
+        yield from plan_parts(self.archive, self.files, min(self.published, there), self.published, buckets)
+        yield from plan_segments(
+            self.files,
+            SegmentsJob(
                 archive=self.archive,
                 log=self.files.name,
-                size=self.published,
-                start=start,
-                end=end,
-                partial=tuple(self._partial(start, end)),
+                segments=(),
+                end=None,
+                checkpoint=self.checkpoint,
+                note=self._note,
+                origin=self.origin,
+                keys=self.keys.all(),
+                every_signature=self._every_signature,
                 buckets=buckets,
-            )
-        segments = self.files.segments
-        if not segments:
-            return
-        if not self.origin:
-            self._know_from(segments[0])
-        # The last segment that begins within the published log, and those after it, are one job: the entries beyond
-        # the published ones can only be followed one after the other.
-        tail = max(0, sum(first <= self.published for first in segments) - 1)
-        for i, first in enumerate(segments[:tail]):
-            yield self._segments((first,), segments[i + 1], buckets)
-        yield self._segments(tuple(segments[tail:]), None, buckets)
+            ),
+        )
 
     def take(self, job: Job, result: Result, join: Join) -> None:
         """Take up the result of one of :meth:`jobs`, in their order."""
@@ -175,11 +173,8 @@ class LogCheck:
         size = checkpoint.size
         self.signed += [Signed(key_id=each, first=size, last=size, file=path) for each in ids]
 
-    def _there(self) -> int:
-        """Give how many entries are to be checked: those of the checkpoint, which may claim more than anybody wrote."""
-        there = self.files.end()
-        if self.published <= there:
-            return self.published
+    def _claims_more(self, there: int) -> None:
+        """Say that the checkpoint covers more than is there; it may claim more than anybody ever wrote."""
         self.findings.add(
             Category.INTEGRITY,
             "the tiles end before the checkpoint",
@@ -189,7 +184,6 @@ class LogCheck:
             found=str(there),
         )
         self._peaks = None
-        return there
 
     def _know_from(self, segment: int) -> None:
         """Learn the log's name from the first frame, where no checkpoint tells it."""
@@ -197,26 +191,6 @@ class LogCheck:
             for frame in read_frames(self.archive.read(self.files.segment_path(segment))):
                 self.keys.for_note(frame.note)
                 return
-
-    def _partial(self, start: int, end: int) -> Iterator[Tile]:
-        """Give the partial tiles that are there and made of the entries [start, end) alone."""
-        for level, width in ((None, TILE_WIDTH), (0, TILE_WIDTH), (1, PART_ENTRIES)):
-            for index in range(start // width, (end - 1) // width + 1):
-                yield from self.files.partial.get(Tile(level=level, index=index), ())
-
-    def _segments(self, segments: tuple[int, ...], end: int | None, buckets: int) -> SegmentsJob:
-        return SegmentsJob(
-            archive=self.archive,
-            log=self.files.name,
-            segments=segments,
-            end=end,
-            checkpoint=self.checkpoint,
-            note=self._note,
-            origin=self.origin,
-            keys=self.keys.all(),
-            every_signature=self._every_signature,
-            buckets=buckets,
-        )
 
     def _take_part(self, result: PartResult) -> None:
         self.tiles += result.tiles

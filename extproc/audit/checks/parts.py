@@ -89,11 +89,10 @@ class _Part:
         return hashes
 
     def _read_bundle(self, bundle: Tile) -> tuple[bytes, list[bytes] | None]:
-        job = self._job
         first = bundle.index * TILE_WIDTH
         path = self._tiles.path(bundle)
         try:
-            data = job.archive.read(path)
+            data = self._tiles.fetch(bundle)
             return data, decode_entries(data, bundle.width)
         except FileNotFoundError:
             self._missing.append(bundle.index)

@@ -5,12 +5,12 @@ What a part cannot know, because it stands in the part before, is taken for gran
 
 from collections import Counter
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Final
 
 from extproc.archive import Archive
 from extproc.audit.checks.clocks import CLOCK_STEP_S, Clocks
 from extproc.audit.checks.compact import DECISION_TAG, DELIVERY_TAG, KIND_AT, body_at
+from extproc.audit.checks.configurations import check_policy
 from extproc.audit.checks.decisions import DecisionReader
 from extproc.audit.checks.jobs import Configuration, Edge, Meaning, Needs
 from extproc.audit.checks.times import AT, Spans
@@ -28,11 +28,8 @@ from extproc.ledger.housekeeping import (
     prune_from_entry,
     rotation_from_entry,
 )
-from extproc.ledger.log import POLICIES
 from extproc.notes.errors import MalformedError
 
-_DIGEST: Final = "sha256:"
-_HEX: Final = frozenset("0123456789abcdef")
 _USUAL: Final = (DECISION_TAG, DELIVERY_TAG)
 """Of these two kinds a log is full."""
 
@@ -254,18 +251,4 @@ class PartReader:
         self._decisions.configure(config.revision, Configuration(catalogue=catalogue, shadow=config.shadow.revision))
         for policy in (config.policy, config.shadow):
             if policy.stored:
-                self._check_policy(index, policy)
-
-    def _check_policy(self, index: int, policy: pb.Policy) -> None:
-        """Hold the canonical form that was kept beside the log against its digest."""
-        digest = policy.revision.removeprefix(_DIGEST)
-        name = f"{POLICIES}/{digest}.json"
-        try:
-            # What is no digest might lead elsewhere.
-            stored = self._archive.read(f"{self._log}/{name}".lstrip("/")) if _HEX.issuperset(digest) else None
-        except FileNotFoundError:
-            stored = None
-        if stored is None:
-            self.findings.add(Category.INCOMPLETE, f"{name} is missing", entry=index)
-        elif (found := sha256(stored).hexdigest()) != digest:
-            self.findings.add(Category.INTEGRITY, f"{name} is another", entry=index, expected=digest, found=found)
+                check_policy(self._archive, self._log, policy, index, self.findings)

@@ -12,29 +12,72 @@ time. Nothing depends on who wrote it.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, Generic, TypeAlias, TypeVar
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from extproc.audit.checks.compact import MORE
 from extproc.ledger import entry_pb2 as pb
 
-Layout: TypeAlias = struct.Struct
-"""Unpacks a record into the bytes outside of its slots."""
+Key: TypeAlias = Callable[[bytes], object]
+"""Gives the bytes of a record outside of its slots, in a form that can be looked up."""
 Slot: TypeAlias = tuple[int, int]
 """From where to where."""
 _Record = TypeVar("_Record", pb.Decision, pb.Delivery)
+_Said = TypeVar("_Said")
 _DOUBLE: Final = struct.Struct("<d")
 _DOUBLES: Final = {"latency_s", "age_s", "began_at_s", "duration_s"}
 _BYTES: Final = {"pseudonym", "request", "sealed"}
 _PROBE: Final = 0x55
+KEPT: Final = 1 << 14
+"""Distinct records that are kept in mind: far more than a policy gives, and an end for a log that is made to differ."""
+_LAYOUTS: Final = 8
+"""Layouts of records of one length that are tried."""
+_MOST_PIECES: Final = 16
 
 
-def learn(data: bytes, record: type[_Record]) -> tuple[Layout, _Record] | None:
-    """Find the slots of a record and try them; give what unpacks records like it, and this one with its slots emptied.
+class Shapes(Generic[_Said]):
+    """What records say by the bytes outside of their slots, for at most :data:`KEPT` of them."""
 
-    None where there is no way to cut it.
+    def __init__(self) -> None:
+        self._known: dict[int, list[tuple[object, Key, dict[object, _Said]]]] = {}
+        self._count = 0
+
+    def find(self, data: bytes) -> _Said | None:
+        """Give what a record says that differs from one known in its slots alone."""
+        for _, key, known in self._known.get(len(data), ()):
+            said = known.get(key(data))
+            if said is not None:
+                return said
+        return None
+
+    def add(self, data: bytes, slots: Sequence[Slot], said: _Said) -> None:
+        """Take up what a record says."""
+        if self._count >= KEPT:
+            self.clear()
+        self._count += 1
+        layout = tuple(slots)
+        layouts = self._known.setdefault(len(data), [])
+        known = next((each for each in layouts if each[0] == layout), None)
+        if known is None:
+            known = layout, _key(layout, len(data)), {}
+        else:
+            layouts.remove(known)
+        layouts.insert(0, known)
+        del layouts[_LAYOUTS:]
+        known[2][known[1](data)] = said
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._known.clear()
+        self._count = 0
+
+
+def learn(data: bytes, record: type[_Record]) -> tuple[Sequence[Slot], _Record] | None:
+    """Find the slots of a record and try them; give them, and the record with its slots emptied.
+
+    None where there is no way to cut it. Raises DecodeError.
     """
     read = record.FromString(data)
     slots: list[Slot] = []
@@ -48,24 +91,28 @@ def learn(data: bytes, record: type[_Record]) -> tuple[Layout, _Record] | None:
     probe = bytearray(data)
     for start, end in slots:
         probe[start:end] = bytes((_PROBE,)) * (end - start)
-    try:
-        other = record.FromString(bytes(probe))
-    except DecodeError:
-        return None
+    other = record.FromString(bytes(probe))
     if any(set(value) != {_PROBE} for _, value in _values(other)):
         return None
     _empty(read)
     _empty(other)
-    return None if read != other else (_layout(slots, len(data)), read)
+    return None if read != other else (slots, read)
 
 
-def _layout(slots: Sequence[Slot], size: int) -> Layout:
-    parts: list[str] = []
+def _key(slots: Sequence[Slot], size: int) -> Key:
+    """Give the function that gives the bytes outside of slots: as pieces, or where there are many, as one number."""
+    if len(slots) > _MOST_PIECES:
+        mask = bytearray(b"\xff" * size)
+        for start, end in slots:
+            mask[start:end] = bytes(end - start)
+        kept = int.from_bytes(mask, "little")
+        return lambda data: int.from_bytes(data, "little") & kept
+    pieces: list[str] = []
     at = 0
     for start, end in slots:
-        parts.append(f"{start - at}s{end - start}x")
+        pieces.append(f"{start - at}s{end - start}x")
         at = end
-    return struct.Struct("<" + "".join(parts) + f"{size - at}s")
+    return struct.Struct("<" + "".join(pieces) + f"{size - at}s").unpack
 
 
 def _parts(record: pb.Decision | pb.Delivery) -> Iterator[Message]:

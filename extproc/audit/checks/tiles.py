@@ -25,10 +25,21 @@ class TileCheck:
         """Give the name of a tile in the archive."""
         return posixpath.join(self._log, LOG, format_tile_path(tile))
 
+    def fetch(self, tile: Tile) -> bytes:
+        """Give a tile's bytes. Raises FileNotFoundError, and ArchiveError."""
+        try:
+            return self._archive.read(self.path(tile))
+        except FileNotFoundError:
+            if tile == tile.full:
+                raise
+        # SPEC: a partial tile may go once the full one is there, which begins with the same bytes. So it does while a
+        # process publishes.
+        return cut_tile(self._archive.read(self.path(tile.full)), tile)
+
     def read(self, tile: Tile) -> bytes | None:
         """Give the hashes of a tile whose entries are not there; None where the tile is not, or has another length."""
         try:
-            data = self._archive.read(self.path(tile))
+            data = self.fetch(tile)
         except FileNotFoundError:
             self._findings.add(Category.INTEGRITY, "is missing", file=self.path(tile))
             return None
@@ -50,9 +61,8 @@ class TileCheck:
 
     def _compare(self, tile: Tile, data: bytes, *, missing: str) -> None:
         try:
-            content = self._archive.read(self.path(tile))
+            content = self.fetch(tile)
         except FileNotFoundError:
-            # A partial tile may go while a process publishes.
             if missing:
                 self._findings.add(Category.INTEGRITY, missing, file=self.path(tile))
             return

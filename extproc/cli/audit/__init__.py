@@ -31,5 +31,20 @@ def register(subparsers: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add `audit` and its commands."""
     audit = subparsers.add_parser("audit", help="verify and read decision logs, offline", description=_AUDIT)
     commands = audit.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (verify, show, query, prove, export, replay, timestamp, witness, ship, keys, erase, unseal, hold, prune):
+    for command in (
+        verify,
+        show,
+        query,
+        prove,
+        export,
+        replay,
+        timestamp,
+        witness,
+        ship,
+        keys,
+        erase,
+        unseal,
+        hold,
+        prune,
+    ):
         command.register(commands)

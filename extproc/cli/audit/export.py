@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
     from extproc.export.choosing import Choice
-    from extproc.export.evidence import Exported
+    from extproc.export.parts import Exported
     from extproc.export.picked import PickedArchive
     from extproc.parquet.building import Built
     from extproc.parquet.database import Database
@@ -83,8 +83,8 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `situs audit export`."""
     from extproc.export.picked import MissingTileError
+    from extproc.extra import MissingExtraError
     from extproc.parquet.database import QueryError
-    from extproc.parquet.extra import MissingExtraError
     from extproc.trust.delegation import covers
 
     try:
@@ -113,7 +113,9 @@ def _export(args: argparse.Namespace, archive: Archive, logs: list[PublishedLog]
     """Load what is needed, and write."""
     from extproc.audit.verify import verify
     from extproc.export.choosing import choose
-    from extproc.export.evidence import Extras, export_logs, export_selection
+    from extproc.export.evidence import export_logs
+    from extproc.export.parts import Extras
+    from extproc.export.selection import export_selection
     from extproc.notes.keys import load_key
 
     engine, trust = open_engine(args.engine), load_trusted(args)

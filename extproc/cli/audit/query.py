@@ -88,8 +88,8 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `situs audit query`."""
+    from extproc.extra import MissingExtraError
     from extproc.parquet.database import Database, QueryError, sources_of
-    from extproc.parquet.extra import MissingExtraError
     from extproc.parquet.proving import UnprovenError
     from extproc.parquet.views import describe
 

@@ -67,7 +67,7 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run `situs audit timestamp`."""
-    from extproc.parquet.extra import MissingExtraError
+    from extproc.extra import MissingExtraError
 
     if args.check == (args.tsa is not None) or (args.check and args.tsa_ca is None):
         return usage("timestamp", "expected --tsa URL, or --check with --tsa-ca FILE")
