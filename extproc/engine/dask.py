@@ -44,7 +44,10 @@ class DaskEngine:
             if not self.workers:
                 raise EngineError(f"dask={address}: the scheduler has no workers. Mend: start some")
             here = version("situs")
-            others = {each for each in client.run(version, "situs").values() if each != here}
+            try:
+                others = {each for each in client.run(version, "situs").values() if each != here}
+            except ImportError:
+                raise EngineError(f"dask={address}: workers lack Situs. Mend: install {here} on all of them") from None
             if others:
                 raise EngineError(
                     f"dask={address}: workers have Situs {', '.join(sorted(others))}, here it is {here}. "

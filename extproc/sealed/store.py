@@ -46,6 +46,7 @@ class KeyStore:
         """Wrap a connection; use :func:`open_store`."""
         self.path = path
         self._connection = connection
+        self._file = _file_at(path)
 
     def again(self) -> "KeyStore":
         """Open another connection, for another thread."""
@@ -54,6 +55,28 @@ class KeyStore:
     def close(self) -> None:
         """Let the file go."""
         self._connection.close()
+
+    def check_in_place(self) -> None:
+        """See that the file that is open is still the one at the path. May be called by any thread.
+
+        Raises KeyStoreError where it was moved, removed or replaced: keys that are made in it would be lost with this
+        process, and whoever destroys keys would look for them elsewhere.
+        """
+        if _file_at(self.path) != self._file:
+            raise KeyStoreError(
+                f"{self.path}: the key store was moved, removed or replaced while it was in use. "
+                "Mend: put it back in its place, or start the sidecar anew"
+            )
+
+    def wait_at_most(self, busy_s: float) -> None:
+        """Wait no longer than that for another writer, from now on."""
+        with self.reporting():
+            self._connection.execute(f"PRAGMA busy_timeout = {int(busy_s * 1000)}").fetchall()
+
+    def try_writing(self) -> None:
+        """Write something, to see whether new keys can be written. Raises KeyStoreError where they cannot."""
+        with self.reporting():
+            self._connection.execute("UPDATE state SET generation = generation")
 
     def day_key(self, tenant: str, day: str) -> bytes:
         """Give the key of a tenant's day, made now if there is none. It is written when this returns."""
@@ -231,9 +254,20 @@ def _check_modes(path: Path) -> None:
             )
 
 
+def _file_at(path: Path) -> tuple[int, int] | None:
+    """Tell one file from another; None where there is none that can be seen."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        # Not by its path alone, by which SQLite would make a file that is not there.
+        place = f"{path.absolute().as_uri()}?mode=rw"
+        connection = sqlite3.connect(place, timeout=BUSY_S, isolation_level=None, check_same_thread=False, uri=True)
         (found,) = connection.execute("PRAGMA application_id").fetchone()
         if found != _APPLICATION:
             raise KeyStoreError(f"{path}: not a key store. Mend: name the file of `situs serve --key-store`")
