@@ -5,7 +5,7 @@ to judge it is for :mod:`extproc.audit`. The formats are C2SP's, byte for byte: 
 tlog-tiles.
 
 Read :class:`extproc.ledger.commit.Ledger` first: it is all that the sidecar uses, beside :mod:`extproc.ledger.entries`.
-README.md in this folder shows what lies on the disk.
+README.md in this folder shows what lies on the disk, VERIFY.md how to check it without us.
 
 From there downwards: :mod:`~extproc.ledger.intake` is what waits, :mod:`~extproc.ledger.group` the thread that writes,
 :mod:`~extproc.ledger.log` one log and the order of things on its disk, :mod:`~extproc.ledger.segments` the write-ahead

@@ -1,6 +1,5 @@
 """The path of one request through the sidecar: read, decide, record, answer."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
@@ -90,8 +89,8 @@ class Hop:
             self._deliveries.forget(decision_id)
             self._metrics.unrecorded.inc()
             return self._responder.respond(_UNRECORDED, decision_id, phase=phase)
-        except asyncio.CancelledError:
-            # Envoy gave the request up. The decision may still be recorded, but it is not released.
+        except BaseException:
+            # Envoy gave the request up, or a fault of ours. It may still be recorded, but it is not released.
             self._deliveries.forget(decision_id)
             raise
 

@@ -18,13 +18,7 @@ from extproc.ledger.commit import Ledger
 from extproc.ledger.durability import Durability
 from extproc.ledger.entries import GeoIdentity as RecordedGeoIdentity
 from extproc.ledger.entries import config_to_entry, decision_to_entry, delivery_to_entry, override_to_entry
-from extproc.ledger.errors import (
-    EntryTooLargeError,
-    LedgerError,
-    LedgerFullError,
-    LedgerOverflowError,
-    LedgerPoisonedError,
-)
+from extproc.ledger.errors import LedgerError, LedgerPoisonedError
 from extproc.ledger.housekeeping import Heartbeat, heartbeat_to_entry
 
 _log = structlog.get_logger(__name__)
@@ -62,14 +56,17 @@ class Recorder:
         """
         durability = None if mode is None else _DURABILITIES[mode]
         own = durability is None or durability is self._ledger.mode
-        self._sequence += 1
+        sequence = self._sequence + 1
         entry = decision_to_entry(
-            decision, sequence=self._sequence, durability="" if own or mode is None else mode, private=private
+            decision, sequence=sequence, durability="" if own or mode is None else mode, private=private
         )
         try:
-            await self._commit(entry, durability=durability)
-        except (LedgerOverflowError, LedgerFullError, EntryTooLargeError):
-            self._sequence -= 1  # refused before anything was awaited, so the number is free: sequences have no holes
+            recorded = self._ledger.submit(entry, durability=durability)
+            # Only now: what was refused, or could not be written at all, has no number, and sequences have no holes.
+            self._sequence = sequence
+            await recorded
+        except LedgerError as error:
+            self._note(error)
             raise
 
     async def record_configuration(
@@ -149,9 +146,9 @@ class Recorder:
         self._note(error)
         _log.error("a delivery could not be recorded", error=str(error))
 
-    async def _commit(self, entry: bytes, *, durability: Durability | None = None, reserved: bool = False) -> None:
+    async def _commit(self, entry: bytes, *, reserved: bool = False) -> None:
         try:
-            await self._ledger.commit(entry, durability=durability, reserved=reserved)
+            await self._ledger.commit(entry, reserved=reserved)
         except LedgerError as error:
             self._note(error)
             raise
