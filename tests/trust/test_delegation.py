@@ -92,10 +92,11 @@ def test_other_spellings_of_a_time_are_refused(text: str) -> None:
         (2, "acme prod", "line 2: expected a scope"),
         (2, "acme/prod", "line 3: expected a key by the name acme/prod, found acme/prod/eu/node-1/0"),
         (3, "acme", "line 3: verifier key"),
-        (
+        pytest.param(
             3,
             format_vkey(replace(NODE_KEY.verifier(SCOPE), type=KeyType.COSIGNATURE)),
             "line 3: expected a key of type 1",
+            id="a witness's key",
         ),
         (4, "signs 2026-11-21T06:00:00Z", "line 4: expected 'signs' and 2 times"),
         (4, "signs  2026-11-21T06:00:00Z 2026-11-22T07:00:00Z", "line 4: expected 'signs' and 2 times"),
