@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import os
 import socket
 import sys
 import time
+from math import inf
 from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Final
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from extproc.trust.epochs import KeyRing
 
 _MIB: Final = 1 << 20
+_SHORTEST_POLL_S: Final = 0.01
+_SHORTEST_EPOCH_H: Final = 0.0001
 _EPILOG = dedent(
     """\
     The policies, the override file and the databases are watched: a changed file is taken within half a second, or
@@ -34,7 +38,8 @@ _EPILOG = dedent(
           --state /var/lib/situs-policy ...
 
     exit codes: 0 stopped by SIGTERM or SIGINT, 1 wrong usage, 70 a fault of the program (start anew),
-    74 the log cannot be written (start anew), 78 a configuration that cannot be used
+    74 the log cannot be written, its key may sign no more, or a witness has seen more of it than there is (start
+    anew when that is mended), 78 a configuration that cannot be used
     """
 )
 
@@ -70,7 +75,7 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     _add_log(parser)
     parser.add_argument(
         "--drain",
-        type=float,
+        type=_amount,
         default=5.0,
         metavar="SECONDS",
         help="finish requests in flight within this time after SIGTERM (default: %(default)s)",
@@ -80,6 +85,9 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Load everything, then serve until told to stop."""
+    # Before gRPC is loaded: the one process that we start runs another program at once, so gRPC need not prepare for
+    # that, nor say in the middle of the event log that it could not.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     import uvloop
 
     from extproc.ledger.commit import LogIdentity
@@ -89,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     from extproc.mesh.parse import load_mesh
     from extproc.notes.errors import NoteError
     from extproc.sealed.errors import KeyStoreError
+    from extproc.ship.errors import ShipError
     from extproc.sidecar.configuration import Files, load_configuration
     from extproc.sidecar.events import configure_events
     from extproc.sidecar.reloading import BAD_CONFIGURATION
@@ -117,8 +126,12 @@ def run(args: argparse.Namespace) -> int:
         )
         room = Room(low_bytes=int(args.disk_low * _MIB), full_bytes=int(args.disk_full * _MIB))
         witnesses = None if args.witnesses is None else load_tlog_policy(args.witnesses)
+        if args.ship is not None:
+            _check_shipping(args.ship, identity.region)
         ring = _ring(args, identity.signer)
-    except (*BAD_CONFIGURATION, NoteError, OSError, ValueError) as error:
+    except OSError as error:
+        return refuse(f"{_place(error)}. Mend: check the path, and who may read it", CONFIGURATION)
+    except (*BAD_CONFIGURATION, NoteError, ShipError, ValueError) as error:
         return refuse(error, CONFIGURATION)
     settings = Settings(
         files=files,
@@ -152,6 +165,25 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
+def _check_shipping(config: Path, region: str) -> None:
+    """See that the log will have somewhere to go: the shipper is a process of its own, whose end stops nothing here.
+
+    Raises DocumentError and DestinationRefusedError.
+    """
+    from extproc.ship.config import load_shipping
+    from extproc.ship.errors import DestinationRefusedError
+
+    if region not in load_shipping(config).regions:
+        raise DestinationRefusedError(
+            f"{config}: no store for the region '{region}', in which this sidecar stands, so its log would be shipped "
+            f"nowhere. Mend: add '{region}:' to regions"
+        )
+
+
+def _place(error: OSError) -> str:
+    return f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+
+
 def _ring(args: argparse.Namespace, scope: str) -> "KeyRing":
     """Open the ring of the log's key. Raises NoteError for one that may not sign, and OSError."""
     from extproc.notes.keys import load_vkeys
@@ -182,7 +214,7 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--key-hours",
-        type=float,
+        type=_key_hours,
         default=24.0,
         metavar="H",
         help="change the key that often and destroy the old one; 0 for a key that somebody else changes, "
@@ -215,14 +247,14 @@ def _add_log(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--disk-low",
-        type=float,
+        type=_amount,
         default=1024,
         metavar="MIB",
         help="warn when the log's disk has less left (default: %(default)s)",
     )
     group.add_argument(
         "--disk-full",
-        type=float,
+        type=_amount,
         default=256,
         metavar="MIB",
         help="refuse requests when it has less left (default: %(default)s)",
@@ -258,7 +290,11 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
         help="keep the last good policy there, to start by while its source is away",
     )
     group.add_argument(
-        "--poll", type=float, default=60.0, metavar="SECONDS", help="how often a source is asked (default: %(default)s)"
+        "--poll",
+        type=_period,
+        default=60.0,
+        metavar="SECONDS",
+        help="how often a source is asked (default: %(default)s)",
     )
     group.add_argument(
         "--force-policy-version", type=int, metavar="N", help="start by exactly this version, even if it is a way back"
@@ -275,6 +311,30 @@ def _add_policy(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--region", metavar="REGION", help="where this sidecar stands (default: the policy's ingress.region)"
     )
+
+
+def _amount(written: str) -> float:
+    """Read a number of seconds or MiB."""
+    value = float(written)
+    if not 0.0 <= value < inf:
+        raise argparse.ArgumentTypeError(f"{written} is no amount. Mend: give 0 or more")
+    return value
+
+
+def _period(written: str) -> float:
+    """Read how many seconds pass between two questions."""
+    value = _amount(written)
+    if value < _SHORTEST_POLL_S:
+        raise argparse.ArgumentTypeError(f"{written} s is too often. Mend: give {_SHORTEST_POLL_S} or more")
+    return value
+
+
+def _key_hours(written: str) -> float:
+    """Read how long a key signs, in hours; 0 for one that somebody else changes."""
+    value = _amount(written)
+    if 0.0 < value < _SHORTEST_EPOCH_H:
+        raise argparse.ArgumentTypeError(f"{written} h is too short. Mend: give 0, or {_SHORTEST_EPOCH_H} or more")
+    return value
 
 
 def _origin(args: argparse.Namespace) -> "Origin":

@@ -17,6 +17,7 @@ from time import time
 from extproc.ledger.disk import sync_directory
 from extproc.ledger.durability import Durability
 from extproc.ledger.errors import EntryTooLargeError, LedgerPoisonedError
+from extproc.ledger.gaps import GapReason
 from extproc.ledger.group import GroupCommit
 from extproc.ledger.incarnation import LogIdentity, WorkerLock, start_log
 from extproc.ledger.intake import QUEUE_ENTRIES, Intake, Rotation, Waiting
@@ -168,10 +169,12 @@ class Ledger:
         traffic that it is to stop. Callers bound their number.
 
         Raises LedgerPoisonedError, LedgerClosedError, EntryTooLargeError and, except in mode observe,
-        LedgerOverflowError and LedgerFullError (in every mode such a loss is recorded as a Gap). All but the first come
-        at once, never by the future. In each case the entry counts as not recorded, and nothing may be released on it.
+        LedgerOverflowError and LedgerFullError (in every mode the last three losses are recorded as a Gap). All but
+        the first come at once, never by the future. In each case the entry counts as not recorded, and nothing may be
+        released on it.
         """
         if len(entry) > LARGEST_ENTRY:
+            self._intake.lose(GapReason.TOO_LARGE)
             raise EntryTooLargeError(f"an entry holds at most {LARGEST_ENTRY} bytes, this one has {len(entry)}")
         durability = durability or self._mode
         future: asyncio.Future[int | None] = self._loop.create_future()
@@ -179,6 +182,10 @@ class Ledger:
             future.set_result(None)
         self._intake.put(Waiting(entry, durability, future), reserved=reserved)
         return future
+
+    def lose(self, reason: GapReason) -> None:
+        """Count an entry that could not be made, and whose decision was therefore not released, in the next Gap."""
+        self._intake.lose(reason)
 
     def rotate(self, new: Signer, delegation: bytes) -> asyncio.Future[int]:
         """Let `new` sign from here on; the future gives the index of the KeyRotation once that is durable.

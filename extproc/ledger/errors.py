@@ -28,6 +28,16 @@ class LedgerLockedError(LedgerError):
         self.pid = pid
 
 
+class LedgerStartError(LedgerError):
+    """The disk did not take a new log. Start anew when it does."""
+
+    def __init__(self, root: Path, cause: OSError) -> None:
+        where = cause.filename if isinstance(cause.filename, str) else str(root)
+        super().__init__(
+            f"{where}: no log can be begun: {cause.strerror or cause}. Mend: make room there, and check who may write"
+        )
+
+
 class LedgerPoisonedError(LedgerError):
     """The log could not be written. Nothing more is recorded by this process; start a new one.
 

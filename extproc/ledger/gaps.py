@@ -16,6 +16,10 @@ class GapReason(StrEnum):
     """More waited than the queue holds."""
     FULL = "full"
     """The disk was below its full mark."""
+    TOO_LARGE = "too_large"
+    """It was larger than an entry can be."""
+    UNSEALED = "unsealed"
+    """What the policy has a record hold of a person could not be made, because the store of erasable keys failed."""
 
 
 @dataclass(slots=True)

@@ -92,6 +92,11 @@ class Intake:
             self._queue.append(waiting)
             self._wake()
 
+    def lose(self, reason: GapReason) -> None:
+        """Count an entry that never came here, because there is none to take; what it was to tell of did not happen."""
+        with self._condition:
+            self._gaps.count(reason, at_s=self._clock(), released=False)
+
     def put_rotation(self, rotation: Rotation) -> None:
         """Take a change of keys. Raises LedgerPoisonedError and LedgerClosedError."""
         with self._condition:

@@ -85,7 +85,9 @@ class Hop:
             await self._recorder.record_decision(
                 decision, mode=self._mode_of(current, decision), private=_private(current, received, decision)
             )
-        except (LedgerError, KeyStoreError):
+        except (LedgerError, KeyStoreError) as error:
+            if isinstance(error, KeyStoreError):
+                self._recorder.lose_unsealed()
             self._deliveries.forget(decision_id)
             self._metrics.unrecorded.inc()
             return self._responder.respond(_UNRECORDED, decision_id, phase=phase)

@@ -180,9 +180,9 @@ class Metrics:
         if upkeep.cosigner is not None:
             self._witnessed_age.set(upkeep.cosigner.age_s)
             self._diverged.set(upkeep.cosigner.alarm is not None)
-        shipped = upkeep.shipped()
-        if shipped is not None:
-            self._ship_lag.set(shipped.lag_s + now_s - shipped.at_s)
+        lag_s = upkeep.ship_lag_s(now_s)
+        if lag_s is not None:
+            self._ship_lag.set(lag_s)
 
     def delivered(self, finding: Finding) -> None:
         """Count a reconciled delivery."""

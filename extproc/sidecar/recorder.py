@@ -19,6 +19,7 @@ from extproc.ledger.durability import Durability
 from extproc.ledger.entries import GeoIdentity as RecordedGeoIdentity
 from extproc.ledger.entries import config_to_entry, decision_to_entry, delivery_to_entry, override_to_entry
 from extproc.ledger.errors import LedgerError, LedgerPoisonedError
+from extproc.ledger.gaps import GapReason
 from extproc.ledger.housekeeping import Heartbeat, heartbeat_to_entry
 
 _log = structlog.get_logger(__name__)
@@ -68,6 +69,10 @@ class Recorder:
         except LedgerError as error:
             self._note(error)
             raise
+
+    def lose_unsealed(self) -> None:
+        """Count a decision that is not released, because what its record is to hold of a person cannot be made."""
+        self._ledger.lose(GapReason.UNSEALED)
 
     async def record_configuration(
         self,
@@ -120,6 +125,11 @@ class Recorder:
             )
             with contextlib.suppress(LedgerError):  # noted, and the process ends by it
                 await self._commit(heartbeat_to_entry(heartbeat, at_s=self._clock()), reserved=True)
+
+    def notice(self) -> None:
+        """See whether the log can still be written, which nobody else tells while no entry comes."""
+        if self._ledger.failure is not None:
+            self._note(self._ledger.failure)
 
     def deliver(self, delivery: Delivery) -> None:
         """Record a delivery in the background: nobody waits for it, and :meth:`settle` sees that it gets there."""

@@ -19,10 +19,12 @@ from google.protobuf.message import DecodeError
 
 from extproc.core.delivery import Delivery
 from extproc.ledger.commit import Ledger
-from extproc.ledger.room import RoomState
+from extproc.ledger.errors import LedgerStartError
+from extproc.notes.errors import NoteError
 from extproc.sealed.keys import Keys
 from extproc.sealed.store import open_store
 from extproc.sidecar.admin import AdminServer
+from extproc.sidecar.conditions import Conditions
 from extproc.sidecar.configuration import PROGRAM_VERSION, Configuration
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.health import HealthBoard
@@ -54,8 +56,8 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
 
     Raises LedgerError or NoteError when the log cannot be opened, WitnessError when a witness has seen more of it than
     there is, KeyStoreError and ConfigurationError for erasable keys, and OSError when an address cannot be bound. After
-    everything was taken down: LedgerError when the log could not be written, BrokenSidecarError for a fault of the
-    program's own.
+    everything was taken down: LedgerError when the log could not be written, NoteError when its key may sign no more,
+    BrokenSidecarError for a fault of the program's own.
     """
     sys.setswitchinterval(SWITCH_S)
     stop = asyncio.Event()
@@ -75,6 +77,8 @@ async def serve(settings: Settings, configuration: Configuration) -> None:
         _log.info("draining", seconds=settings.drain_s)
     if sidecar.recorder.failure is not None:
         raise sidecar.recorder.failure
+    if isinstance(sidecar.fault, NoteError):
+        raise sidecar.fault
     if sidecar.broken.is_set():
         raise BrokenSidecarError("work in the background ended by an error, which the event log has")
 
@@ -91,6 +95,7 @@ class Sidecar:
         """`keys` are the erasable ones. Raises ConfigurationError when the policy needs some and there are none."""
         self._settings = settings
         self._clock: Callable[[], float] = time.time
+        self._keys = keys
         self.metrics = Metrics()
         self.live = Live(configuration, keys)
         self.board = HealthBoard(self.live, self._clock)
@@ -98,8 +103,11 @@ class Sidecar:
         self.recorder: Recorder
         self.upkeep: Upkeep
         self._ledger: Ledger
+        self._conditions: Conditions
         self.wire: WireServer
         self.broken = asyncio.Event()
+        self.fault: BaseException | None = None
+        """What ended work in the background that has no end."""
         self._serving = False
 
     async def start(self, stack: AsyncExitStack) -> None:
@@ -108,22 +116,31 @@ class Sidecar:
 
         # 1. The log, first up and last down.
         await refuse_rollback(settings.identity.directory(settings.log), settings.witnesses)
-        ledger = await Ledger.open(
-            settings.log,
-            identity=settings.identity,
-            key=settings.ring.key,
-            delegations=settings.ring.delegations,
-            mode=settings.durability,
-            clock=self._clock,
-            room=settings.room,
-        )
+        try:
+            ledger = await Ledger.open(
+                settings.log,
+                identity=settings.identity,
+                key=settings.ring.key,
+                delegations=settings.ring.delegations,
+                mode=settings.durability,
+                clock=self._clock,
+                room=settings.room,
+            )
+        except OSError as error:
+            raise LedgerStartError(settings.log, error) from error
         self._ledger = ledger
         self.upkeep = Upkeep(
-            ledger, settings.ring, witnesses=settings.witnesses, shipping=settings.shipping, clock=self._clock
+            ledger,
+            settings.ring,
+            witnesses=settings.witnesses,
+            shipping=settings.shipping,
+            drain_s=settings.drain_s,
+            clock=self._clock,
         )
         stack.push_async_callback(self.upkeep.finish)
         stack.push_async_callback(ledger.close)
         self.recorder = Recorder(ledger, program=PROGRAM_VERSION, clock=self._clock)
+        self._conditions = Conditions(ledger, self.recorder, self._keys)
         stack.push_async_callback(self._finish_deliveries)
         reloading = Reloading(settings, live=self.live, recorder=self.recorder, metrics=self.metrics, clock=self._clock)
         await reloading.begin()
@@ -192,6 +209,7 @@ class Sidecar:
             self.metrics.payload_faults.set(0 if payloads is None else payloads.faults)
             self.metrics.seen(self.live.current.snapshot, self._clock())
             self.metrics.kept(self._ledger, self.upkeep, self._clock())
+            self._conditions.look()
 
     def _deliver(self, delivery: Delivery) -> None:
         self.metrics.delivered(delivery.finding)
@@ -225,20 +243,21 @@ class Sidecar:
             reasons.append("not serving: starting or draining")
         elif not self.wire.claim.is_there():
             reasons.append(f"the socket {self.wire.address} is gone: Envoy cannot connect anew")
-        if self.recorder.failed.is_set():
-            reasons.append(f"the log cannot be written: {self.recorder.failure}")
-        if self._serving and self._ledger.room.state is RoomState.FULL:
-            free = self._ledger.room.free_bytes >> 20
-            reasons.append(f"the disk of the log has {free} MiB left, so no decision is recorded: make room there")
+        reasons += self._conditions.reasons(sealing=self.live.current.sealer is not None)
         if self.live.configuration.tables.epoch_at(self._clock()) is None:
             reasons.append("the policy is not in force at this time: its as_of is in the future")
         return reasons
 
     def _ended(self, task: "asyncio.Future[None]") -> None:
         """End the process when work ended that has no end: a watcher or a probe that died must not die quietly."""
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, NoteError):
+            _log.critical("the log's key may sign no more; ending", error=str(error))
+        else:
             _log.critical("work in the background ended by an error", exc_info=error)
-            self.broken.set()
+        self.fault = self.fault or error
+        self.broken.set()
 
 
 async def _first(*events: Awaitable[object]) -> None:

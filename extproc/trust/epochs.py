@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from extproc.notes.errors import KeyFileError, NoteError
-from extproc.notes.keys import Signer, SigningKey, create_key, load_vkeys
+from extproc.notes.keys import Signer, SigningKey, create_key, load_key, load_vkeys
 from extproc.notes.note import VerifierKey
 from extproc.trust.chain import Link, links
 from extproc.trust.delegation import LATEST_S, Delegation, covers, format_time, name_issuer, sign_delegation
@@ -84,6 +84,8 @@ class KeyRing:
         self.scope = scope
         self._epoch_s = epoch_s
         self._pending: Successor | None = None
+        self._recorded: int | None = None
+        """The entry by which the log says that the pending key signs now."""
         self._lock: int | None = None
         if epoch_s is not None:
             if path.is_symlink():
@@ -123,9 +125,12 @@ class KeyRing:
         return inf if self._by is None else self._by.until_s
 
     def due(self, now_s: float) -> bool:
-        """Tell whether it is time for the next key. False while a rotation that failed waits for the next start."""
+        """Tell whether it is time for the next key, or to finish a rotation that the log has and the ring has not.
+
+        False while another one that failed waits for the next start. Raises OSError where the key's file is away.
+        """
         if self._epoch_s is None or self._pending is not None:
-            return False
+            return self._recorded is not None
         if self._by is None:
             return now_s >= self.path.stat().st_mtime + self._epoch_s
         if now_s >= self._by.from_s + self._epoch_s:
@@ -139,10 +144,13 @@ class KeyRing:
 
         `record` is the ledger's: it gets the new key and the delegation to it, and returns when the change is recorded.
         What it raises comes through; the next start then finishes what was begun. Raises KeyFileError when the living
-        key may not delegate any more, and OSError.
+        key may not delegate any more, and OSError. After one that came when the log had recorded the change, call it
+        again: it only finishes.
         """
-        successor = await asyncio.to_thread(self.begin, now_s)
-        index = await record(successor.key, successor.delegation)
+        if self._recorded is None:
+            successor = await asyncio.to_thread(self.begin, now_s)
+            self._recorded = await record(successor.key, successor.delegation)
+        index = self._recorded
         # Not in a thread: a cancellation must not come between the log's change and the ring's.
         self.complete()
         return index
@@ -161,12 +169,20 @@ class KeyRing:
         return self._pending
 
     def complete(self) -> None:
-        """Destroy the old private key, and go on with the one that was begun. Raises OSError."""
+        """Destroy the old private key, and go on with the one that was begun.
+
+        Raises OSError, and KeyFileError where neither that key is there nor the one that was begun; do it again then.
+        """
         if self._pending is None:
             return
         put_next_in_place(self.path)
+        if load_key(self.path).public != self._pending.key.public:
+            raise KeyFileError(
+                f"{self.path}: holds another key than the one that signs now. Mend: run the ceremony when this "
+                "process has ended; its logs stay good"
+            )
         self.key, self.delegations = self._pending.key, (*self.delegations, self._pending.delegation)
-        self._pending = None
+        self._pending = self._recorded = None
         self._by = self._judge()
 
     def close(self) -> None:

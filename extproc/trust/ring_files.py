@@ -113,10 +113,11 @@ def make_next(path: Path) -> SigningKey:
 
 
 def put_next_in_place(path: Path) -> None:
-    """Destroy the key at `path`, and let the next one have its place, durably. Raises OSError."""
-    if path.exists():
-        overwrite_key(path)
-    next_of(path).replace(path)
+    """Destroy the key at `path`, and let the next one have its place, durably. May be done again. Raises OSError."""
+    if next_of(path).exists():  # else it is in its place already, and that key must not be destroyed
+        if path.exists():
+            overwrite_key(path)
+        next_of(path).replace(path)
     sync_folder(path.parent)
 
 

@@ -110,6 +110,28 @@ def test_follow_ends_with_a_signal_and_leaves_nothing_behind(bucket: Bucket, tmp
     assert bucket.read(checkpoint) == (logs.root / checkpoint).read_bytes()
 
 
+@pytest.mark.slow
+def test_with_until_eof_no_signal_ends_it_and_the_end_of_its_input_does(tmp_path: Path, logs: Logs) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    config = _config(tmp_path, f'  eu: {{to: "{store}", every_s: 3600}}')
+    logs.grow(10)
+    command = [sys.executable, "-m", "extproc", "audit", "ship", str(logs.root), "--config", str(config), "--follow"]
+    process = subprocess.Popen(
+        [*command, "--until-eof"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    checkpoint = f"{logs.name}/log/checkpoint"
+    _until((store / checkpoint).exists)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        os.kill(process.pid, number)
+    time.sleep(0.5)
+    assert process.poll() is None
+    logs.grow(10)
+    _, err = process.communicate(timeout=30)  # which closes its input
+    assert (process.returncode, err) == (0, b"")
+    assert (store / checkpoint).read_bytes() == (logs.root / checkpoint).read_bytes()
+
+
 def _until(condition: "Callable[[], bool]") -> None:
     deadline = time.monotonic() + 20
     while not condition():

@@ -1,13 +1,19 @@
 """What the recorder writes by itself."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from ledger.world import IDENTITY, KEY, decision
 
 from extproc.audit.show import read_records
+from extproc.core.evidence import Private
+from extproc.core.ids import DecisionId
 from extproc.ledger.commit import Ledger
+from extproc.ledger.errors import EntryTooLargeError, LedgerFullError, LedgerPoisonedError
 from extproc.ledger.housekeeping import heartbeat_from_entry
+from extproc.ledger.room import Room, look_for_room
 from extproc.sidecar.recorder import Recorder
 
 
@@ -30,6 +36,40 @@ async def test_it_beats_idle_or_not_and_counts_the_decisions_before_it(tmp_path:
     assert running == sorted(running)
     assert running[0] > 0
     assert all(beat.free_bytes > 0 for _, beat in beats)
+
+
+async def test_only_what_is_handed_over_takes_a_number(tmp_path: Path) -> None:
+    room = Room(low_bytes=1 << 62, full_bytes=1 << 62)
+    ledger = await Ledger.open(tmp_path, identity=IDENTITY, key=KEY, program="1", segment_bytes=1 << 16, room=room)
+    recorder = Recorder(ledger, program="1", clock=lambda: 1_763_725_440.0)
+    with pytest.raises(LedgerFullError):
+        await recorder.record_decision(decision(1))
+    ledger._intake.room = look_for_room(tmp_path, Room(low_bytes=0, full_bytes=0))
+    with pytest.raises(ValueError, match="non-hexadecimal"):
+        await recorder.record_decision(replace(decision(1), id=DecisionId("not-an-id")))
+    with pytest.raises(EntryTooLargeError):
+        await recorder.record_decision(decision(1), private=Private(day="2025-11-21", sealed=bytes(1 << 16)))
+    given_up = asyncio.ensure_future(recorder.record_decision(decision(1)))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await recorder.record_decision(decision(2))
+    await ledger.close()
+    records = list(read_records(tmp_path))
+    assert [r.entry.decision.sequence for r in records if r.kind == "decision"] == [1, 2]
+    lost = [(r.entry.gap.reason, r.entry.gap.entries, r.entry.gap.released) for r in records if r.kind == "gap"]
+    assert sorted(lost) == [("full", 1, 0), ("too_large", 1, 0)]
+
+
+async def test_a_log_that_fails_while_nobody_writes_is_noticed(tmp_path: Path) -> None:
+    ledger = await Ledger.open(tmp_path, identity=IDENTITY, key=KEY, program="1", segment_bytes=1 << 16)
+    recorder = Recorder(ledger, program="1", clock=lambda: 1_763_725_440.0)
+    recorder.notice()
+    assert not recorder.failed.is_set()
+    ledger._intake.poisoned_by(OSError("the disk is gone"))
+    recorder.notice()
+    assert recorder.failed.is_set()
+    with pytest.raises(LedgerPoisonedError, match="the disk is gone"):
+        await ledger.close()
 
 
 async def _grown_to(ledger: Ledger, size: int) -> None:

@@ -5,6 +5,8 @@ import socket
 import pytest
 from support.sidecar import Setup
 
+from extproc.cli.main import main
+
 pytestmark = pytest.mark.slow
 
 
@@ -95,3 +97,44 @@ def test_an_address_that_cannot_be_bound_is_refused(setup: Setup) -> None:
     code, said = setup.refused("--listen", "203.0.113.1:1")
     assert code == 78
     assert "203.0.113.1:1" in said
+
+
+def test_a_place_that_takes_no_log_is_told_with_the_mend(setup: Setup) -> None:
+    (setup.root / "file").write_text("")
+    code, said = setup.refused("--log", str(setup.root / "file" / "log"))
+    assert code == 74  # not 78: where the disk was full, starting anew may help
+    assert f"{setup.root / 'file' / 'log'}" in said
+    assert "Mend: make room" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--key-hours", "-1"), ("--key-hours", "nan"), ("--key-hours", "0.00001"), ("--drain", "-1"),
+        ("--drain", "inf"), ("--disk-low", "nan"), ("--disk-full", "-1"), ("--poll", "0"),
+    ],
+)  # fmt: skip
+def test_a_number_that_makes_no_sense_is_refused_with_the_mend(
+    capsys: pytest.CaptureFixture[str], option: str, value: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "--policy", "p", "--log", "l", "--key", "k", option, value])
+    assert ended.value.code == 1
+    assert "Mend: give" in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there_is_named_with_the_mend(setup: Setup) -> None:
+    code, said = setup.refused("--witnesses", "/nowhere/witnesses.policy")
+    assert code == 78
+    assert "/nowhere/witnesses.policy: No such file or directory. Mend:" in said
+
+
+def test_shipping_without_a_place_for_this_region_is_refused(setup: Setup) -> None:
+    config = setup.root / "shipping.yaml"
+    config.write_text(f'apiVersion: situs/v1\nregions:\n  us-east: {{to: "{setup.root / "store"}"}}\n')
+    code, said = setup.refused("--ship", str(config))
+    assert code == 78
+    assert "Mend: add 'eu-fra:'" in said
+    code, said = setup.refused("--ship", "/nowhere/shipping.yaml")
+    assert code == 78
+    assert "/nowhere/shipping.yaml" in said

@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from itertools import count
 from math import inf
 from pathlib import Path
@@ -170,6 +171,53 @@ def test_a_key_may_serve_a_scope_above(tmp_path: Path) -> None:
     assert given.issuer.startswith("acme/prod/eu/node-1+")
     ring.complete()
     assert ring.verifier.name == SCOPE
+    ring.close()
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+async def test_a_rotation_that_the_log_has_is_finished_by_the_same_process(tmp_path: Path, at: int) -> None:
+    path, late_s = tmp_path / "log.pem", NOW_S + 24 * HOUR_S
+    old = delegated(path)
+    ring, log, calls = ring_at(path), Log(), count()
+
+    def failing(real: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: object) -> None:
+            if next(calls) == at:
+                raise OSError("the disk of the keys is away")
+            real(*arguments)
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+
+        async def record(new: Signer, delegation: bytes) -> int:
+            patch.setattr(os, "fsync", failing(os.fsync))
+            patch.setattr(os, "replace", failing(os.replace))
+            return await log.record(new, delegation)
+
+        with pytest.raises(OSError, match="the disk of the keys is away"):
+            await ring.rotate(record, now_s=late_s)
+    assert ring.key.public == old.public
+    assert ring.due(late_s)
+    assert await ring.rotate(log.record, now_s=late_s) == 1
+    ((new, _),) = log.taken
+    assert load_key(path).public == ring.key.public == new.public
+    assert not next_of(path).exists()
+    assert not ring.due(late_s)
+    ring.close()
+
+
+async def test_a_next_key_that_somebody_took_away_is_told_of(tmp_path: Path) -> None:
+    path = tmp_path / "log.pem"
+    delegated(path)
+    ring = ring_at(path)
+
+    async def record(_new: Signer, _delegation: bytes) -> int:
+        next_of(path).unlink()
+        return 1
+
+    with pytest.raises(KeyFileError, match=r"holds another key.*Mend"):
+        await ring.rotate(record, now_s=NOW_S + 24 * HOUR_S)
     ring.close()
 
 

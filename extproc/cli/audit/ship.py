@@ -1,7 +1,9 @@
 """`situs audit ship`: evidence goes to the store of its region."""
 
 import argparse
+import contextlib
 import json
+import os
 import signal
 import sys
 import threading
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from extproc.ship.status import LogStatus, ShipStatus
 
 _PIPE_WIDTH: Final = 240
+_STDIN: Final = 0
 _SHIP: Final = """\
 Ship the published part of every log below a folder to the store of its region: tiles, policies, public keys, and the
 checkpoint last. Runs beside the sidecar as a process of its own. Never ships the write-ahead log or a private key,
@@ -60,7 +63,7 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--until-eof",
         action="store_true",
-        help="with --follow: end as by a signal when standard input is closed, so when whoever started this is gone",
+        help="with --follow: end when standard input is closed, so when whoever started this is gone, and by no signal",
     )
     parser.add_argument(
         "--state",
@@ -113,8 +116,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _follow(shipper: "Shipper", *, until_eof: bool) -> "ShipStatus":
-    """Ship until a signal comes; the second one ends the process, which loses nothing."""
+    """Ship until a signal comes; the second one ends the process, which loses nothing.
+
+    Or until the end of standard input, and then by no signal: who stops a service sends it to all processes at once,
+    and the end of a log is there to be shipped only when its writer has ended.
+    """
     stop = threading.Event()
+    if until_eof:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        threading.Thread(target=_wait_for_eof, args=(stop,), daemon=True).start()
+        return shipper.follow(stop)
 
     def ask_to_stop(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -122,14 +134,14 @@ def _follow(shipper: "Shipper", *, until_eof: bool) -> "ShipStatus":
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ask_to_stop)
-    if until_eof:
-        threading.Thread(target=_wait_for_eof, args=(stop,), daemon=True).start()
     return shipper.follow(stop)
 
 
 def _wait_for_eof(stop: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
-        pass
+    # Not by sys.stdin: an interpreter that ends while a thread holds its lock aborts.
+    with contextlib.suppress(OSError):
+        while os.read(_STDIN, 4096):
+            pass
     stop.set()
 
 
