@@ -1,7 +1,10 @@
 """What every place of evidence can do."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
+
+LARGEST_FILE: Final = 256 << 20
+"""Bytes of the largest file that is read. A full bundle of the largest entries has 16 MiB, a segment mostly 64 MiB."""
 
 
 class ArchiveError(Exception):
@@ -35,5 +38,5 @@ class Archive(Protocol):
         ...
 
     def read(self, name: str) -> bytes:
-        """Give the whole of a file. Raises FileNotFoundError and ArchiveError."""
+        """Give the whole of a file. Raises FileNotFoundError, and ArchiveError for one over :data:`LARGEST_FILE`."""
         ...

@@ -19,7 +19,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from extproc.archive.archive import ArchiveError
+from extproc.archive.archive import LARGEST_FILE, ArchiveError
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, S3Config
@@ -84,7 +84,14 @@ class BucketArchive:
     def read(self, name: str) -> bytes:
         """Give the whole of an object."""
         try:
-            return bytes(obstore.get(self._store(), self._key(name)).bytes())
+            found = obstore.get(self._store(), self._key(name))
+            size = int(found.meta["size"])
+            if size > LARGEST_FILE:
+                raise ArchiveError(
+                    f"{self.location}/{name}: {size} bytes, more than {LARGEST_FILE}: not read. "
+                    "Mend: no file of evidence is so large; ask where it comes from"
+                )
+            return bytes(found.bytes())
         except FileNotFoundError:
             raise FileNotFoundError(f"{self.location}/{name}") from None
         except (BaseError, OSError) as error:

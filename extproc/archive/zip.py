@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from extproc.archive.archive import ArchiveError
+from extproc.archive.archive import LARGEST_FILE, ArchiveError
 
-LARGEST_FILE: Final = 256 << 20
-"""Bytes of the largest file that is read. A full bundle of the largest entries has 16 MiB, a segment mostly 64 MiB."""
 MOST_TIMES: Final = 250
 """How often the size of the zip file all its files together may have. The hashes of a log cannot be compressed, so
 real evidence stays near twenty times."""
 _FREE_BYTES: Final = 64 << 20
 """So much in all is no harm, whatever the zip file's size."""
 _ENCRYPTED: Final = 0x1
+_UNICODE_PATH: Final = b"\x75\x70"
 _ASK_AGAIN: Final = "ask for it again"
 
 
@@ -126,6 +125,8 @@ def _refuse(info: ZipInfo) -> str:
     parts = name.removesuffix("/").split("/")
     if name.startswith("/") or "\\" in name or "\0" in name or {"", ".", ".."} & set(parts) or ":" in parts[0]:
         return "is no name below a folder"
+    if _has_other_name(info.extra):
+        return "has a second name, by which others would unpack it,"
     if info.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if stat.S_ISLNK(info.external_attr >> 16):
@@ -133,6 +134,16 @@ def _refuse(info: ZipInfo) -> str:
     if info.file_size > LARGEST_FILE:
         return f"would unpack to {info.file_size} bytes, more than {LARGEST_FILE}"
     return ""
+
+
+def _has_other_name(extra: bytes) -> bool:
+    """Tell whether there is a field with another name. SPEC: APPNOTE 4.5.1, 4.6.9: id, length, data."""
+    at = 0
+    while at + 4 <= len(extra):
+        if extra[at : at + 2] == _UNICODE_PATH:
+            return True
+        at += 4 + int.from_bytes(extra[at + 2 : at + 4], "little")
+    return False
 
 
 def is_zip(place: str | os.PathLike[str]) -> bool:

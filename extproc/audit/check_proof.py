@@ -150,8 +150,8 @@ def check_selection(archive: Archive, trust: Trust) -> CheckedSelection:
 def _check_name(stem: str, index: int) -> None:
     """Hold a file that is named by a number against the index that is proven."""
     name = posixpath.basename(stem)
-    if name.isdigit() and int(name) != index:
-        raise ProofError(f"{stem}: named as entry {int(name)}, and proven to be entry {index}")
+    if name.isascii() and name.isdigit() and name != str(index):
+        raise ProofError(f"{stem}: named as entry {name}, and proven to be entry {index}")
 
 
 def _delegations(archive: Archive, name: str, known: dict[str, bytes]) -> bytes:

@@ -5,6 +5,7 @@ Owns the format. That a proof holds is checked by :mod:`extproc.audit.check_proo
 SPEC: https://c2sp.org/tlog-proof
 """
 
+import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,8 @@ HEADER: Final = "c2sp.org/tlog-proof@v1"
 SUFFIX: Final = ".tlog-proof"
 _EXTRA: Final = "extra "
 _INDEX: Final = "index "
+_NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,19}", re.ASCII)
+"""A number below 2**64, about: one of thousands of digits Python refuses to read."""
 _MOST_HASHES: Final = 64
 """No tree of 2**64 leaves has a longer inclusion proof."""
 
@@ -60,7 +63,7 @@ def parse_tlog_proof(data: bytes) -> TlogProof:
     number = lines.pop(0) if lines else ""
     digits = number.removeprefix(_INDEX)
     # SPEC: decimal, no leading zeroes.
-    if not number.startswith(_INDEX) or not digits.isdigit() or str(int(digits)) != digits:
+    if not number.startswith(_INDEX) or _NUMBER.fullmatch(digits) is None:
         raise MalformedError(f"proof: expected a line `index` with a number, found {number!r}")
     if len(lines) > _MOST_HASHES:
         raise MalformedError(f"proof: expected at most {_MOST_HASHES} hashes, found {len(lines)}")

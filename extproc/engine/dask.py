@@ -56,10 +56,26 @@ class DaskEngine:
 
     def run(self, work: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
         """Give the results in order."""
+        from concurrent.futures import CancelledError  # noqa: PLC0415 - with the next
+
+        from distributed import KilledWorker  # noqa: PLC0415 - an extra, and slow to import
+        from distributed.comm.core import CommClosedError  # noqa: PLC0415 - as above
+
         with ExitStack() as stack:
             client = self._connect(stack)
             # Not pure: two parts that look alike are still two, and results are not kept for a later run.
-            yield from in_order(partial(client.submit, work, pure=False), items, ahead=_AHEAD * self.workers)
+            submit = partial(client.submit, work, pure=False)
+            try:
+                yield from in_order(submit, items, ahead=_AHEAD * self.workers)
+            except (KilledWorker, CancelledError, CommClosedError) as error:
+                raise EngineError(
+                    f"{self._named}: workers ended, or the scheduler did: {type(error).__name__}. "
+                    "Mend: look at their logs; mostly it is for want of memory"
+                ) from None
+
+    @property
+    def _named(self) -> str:
+        return "dask" if self._address is None else f"dask={self._address}"
 
     def _connect(self, stack: ExitStack) -> "Client":
         """Open a client, which cancels what it still waits for when the stack is left."""
@@ -77,8 +93,7 @@ class DaskEngine:
             client: Client = Client(place, timeout=_TIMEOUT_S, set_as_default=False)  # type: ignore[no-untyped-call]
             stack.enter_context(client)
         except (OSError, TimeoutError, ValueError, ImportError) as error:
-            where = "" if self._address is None else f"={self._address}"
             raise EngineError(
-                f"dask{where}: cannot be reached: {error}. Mend: check the address, such as tcp://10.0.0.7:8786"
+                f"{self._named}: cannot be reached: {error}. Mend: check the address, such as tcp://10.0.0.7:8786"
             ) from None
         return client

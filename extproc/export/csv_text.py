@@ -12,13 +12,15 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the first four as East Asian keyboards write them, which spreadsheets take for the same."""
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     """Give a header and the rows, each as one line of text that ends in CR LF."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
+    # All in quotes: a spreadsheet that takes semicolons for borders would find cells of its own within a text.
+    writer = csv.writer(buffer, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
     for row in [list(columns)]:
         writer.writerow([_neutral(name) for name in row])
     for each in rows:

@@ -13,6 +13,7 @@ from typing import Final
 
 from extproc.archive import Archive
 from extproc.audit.check_proof import ENTRY_SUFFIX, SELECTION, check_proof
+from extproc.audit.check_shown import PROJECTION
 from extproc.audit.handout import project
 from extproc.audit.prove import Proof, prove_all
 from extproc.audit.published import PublishedLog, covering_note
@@ -34,7 +35,6 @@ from extproc.parquet.tabulate import Tabulator
 
 CLAIMED_VKEY: Final = "claimed.vkey"
 """Beside the entries of a log: its own word for its key. Not named as beside a log, or it would pass for one."""
-PROJECTION: Final = "entries.jsonl"
 _MALFORMED: Final = "malformed"
 
 

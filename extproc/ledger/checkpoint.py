@@ -13,6 +13,8 @@ from extproc.ledger.merkle import HASH_BYTES
 from extproc.notes.errors import MalformedError
 
 _LINES: Final = 3
+_DIGITS: Final = 20
+"""Those of 2**64: no tree has more leaves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +40,7 @@ def parse_checkpoint(text: str) -> Checkpoint:
     if not origin:
         raise MalformedError("checkpoint: expected an origin in line 1, found nothing")
     # SPEC: decimal, no leading zeros.
-    if not (size.isascii() and size.isdigit()) or (size[0] == "0" and size != "0"):
+    if not (size.isascii() and size.isdigit()) or (size[0] == "0" and size != "0") or len(size) > _DIGITS:
         raise MalformedError(f"checkpoint: expected a size in line 2, found {size!r}")
     try:
         decoded = b64decode(root, validate=True)

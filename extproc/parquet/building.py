@@ -65,6 +65,15 @@ def build(
     engine, place = engine or SerialEngine(), TablePlace.of(out)
     logs = find_published(archive) if logs is None else tuple(logs)
     parts = [part for log in logs for part in _parts_of(archive, log)]
+    slugs: dict[str, str] = {}
+    for part in parts:
+        # The files of one would take the place of the other's, and half of the records would be gone from the tables.
+        other = slugs.setdefault(part.slug, part.log.name)
+        if other != part.log.name:
+            raise DerivationError(
+                f"{part.log.name} and {other} are logs of one name, {part.log.origin}: a fork, or a copy. Mend: run"
+                " `situs audit verify`, and take one of them away"
+            )
     # 1. What is complete, and what the rest must know: a scan of those, in parallel.
     found = {part.slug: load_manifest(place, part) for part in parts}
     manifests: dict[str, Manifest] = {}

@@ -5,7 +5,9 @@ SELECTs are run. Two walls, of which each stands alone: what a statement may be 
 itself has no access to anything.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+import threading
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
@@ -40,8 +42,14 @@ class Result:
 class Database:
     """Answers SELECTs over sources, each an Arrow table or dataset by the name of its table."""
 
-    def __init__(self, sources: Mapping[str, ArrowTable], *, memory: str = MEMORY) -> None:
-        """Register the sources and lock the rest out. Raises QueryError for an amount of memory that is none."""
+    def __init__(
+        self, sources: Mapping[str, ArrowTable], *, memory: str = MEMORY, timeout_s: float | None = None
+    ) -> None:
+        """Register the sources and lock the rest out. Raises QueryError for an amount of memory that is none.
+
+        A query that goes on for longer than `timeout_s` is ended; None lets it.
+        """
+        self._timeout_s = timeout_s
         duckdb = load_extra("duckdb")
         pa = load_extra("pyarrow")
         try:
@@ -78,10 +86,11 @@ class Database:
         """Run one SELECT. Raises QueryError."""
         duckdb = load_extra("duckdb")
         check_select(sql)
-        try:
-            relation = self._connection.sql(sql, params=list(parameters))
-        except duckdb.Error as error:
-            raise QueryError(_say(error)) from None
+        with self._limited() as limit:
+            try:
+                relation = self._connection.sql(sql, params=list(parameters))
+            except duckdb.Error as error:
+                raise QueryError(limit.say(error)) from None
         return Result(tuple(relation.columns), self._fetch(relation))
 
     def tables(self) -> tuple[str, ...]:
@@ -95,13 +104,54 @@ class Database:
     def _fetch(self, relation: Connection) -> Generator[Cells]:
         """Give the rows by way of Arrow: times come with their zone, and a result of any length in little memory."""
         duckdb, pa = load_extra("duckdb"), load_extra("pyarrow")
+        with self._limited() as limit:
+            try:
+                # Closed when whoever reads has read enough: until then the connection answers nothing else.
+                with relation.to_arrow_reader(_FETCHED) as reader:
+                    for batch in reader:
+                        yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            except (duckdb.Error, pa.ArrowException, OSError) as error:
+                raise QueryError(limit.say(error)) from None
+            except (OverflowError, ValueError) as error:
+                # Times and intervals that SQL has and Python has not.
+                raise QueryError(f"a value that cannot be shown: {error}. Mend: cast it to VARCHAR") from None
+
+    @contextmanager
+    def _limited(self) -> Iterator["_Limit"]:
+        """End the query within when its time is over."""
+        limit = _Limit(self._connection, self._timeout_s)
         try:
-            # Closed when whoever reads has read enough: until then the connection answers nothing else.
-            with relation.to_arrow_reader(_FETCHED) as reader:
-                for batch in reader:
-                    yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            raise QueryError(_say(error)) from None
+            yield limit
+        finally:
+            limit.cancel()
+
+
+class _Limit:
+    """Ends what a connection does after some time, unless it is cancelled before."""
+
+    def __init__(self, connection: Connection, timeout_s: float | None) -> None:
+        self._timeout_s = timeout_s
+        self._over = threading.Event()
+        self._connection = connection
+        self._timer = None if timeout_s is None else threading.Timer(timeout_s, self._end)
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def cancel(self) -> None:
+        """Let it go on."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def say(self, error: Exception) -> str:
+        """Say why the query ended."""
+        if self._over.is_set():
+            return f"ended after {self._timeout_s:g} s. Mend: ask for less, or give it more by --timeout"
+        return _say(error)
+
+    def _end(self) -> None:
+        self._over.set()
+        self._connection.interrupt()
 
 
 def sources_of(built: Built) -> dict[str, Any]:

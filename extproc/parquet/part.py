@@ -8,6 +8,7 @@ import gc
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -101,9 +102,15 @@ def load_manifest(place: TablePlace, part: Part) -> Manifest | None:
     """Give the manifest of a part; None where there is none that can be read."""
     data = place.read(f"{MANIFESTS}/{part.slug}.json")
     try:
-        return None if data is None else Manifest(**json.loads(data))
-    except (ValueError, TypeError):
+        manifest = None if data is None else Manifest(**json.loads(data))
+        # Names in it are read, and removed: it may only name files of its own part.
+        own = re.compile(rf"(?P<table>[a-z_]+)/date=[0-9-]{{1,16}}/{re.escape(part.slug)}\.parquet", re.ASCII)
+        for table, names in {} if manifest is None else manifest.files.items():
+            if not all((match := own.fullmatch(name)) and match["table"] == table for name in names):
+                return None
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return None
+    return manifest
 
 
 def is_complete(place: TablePlace, manifest: Manifest | None, part: Part) -> bool:

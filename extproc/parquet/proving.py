@@ -22,6 +22,7 @@ from extproc.parquet.context import Context
 from extproc.parquet.database import Cells, Database, QueryError
 from extproc.parquet.statement import PlainQuery
 from extproc.parquet.tabulate import Tabulator
+from extproc.parquet.views import VIEWS
 
 _HOW = (
     "--verify proves rows by the entries they are made of. Mend: write a plain SELECT over one table or view, without"
@@ -42,6 +43,8 @@ class Proven:
     entries: dict[str, int] = field(default_factory=dict)
     checkpoints: dict[str, int] = field(default_factory=dict)
     columns_not_compared: tuple[str, ...] = ()
+    absence: str = ""
+    """What the rows also say of entries that are not there: that is not proven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,7 @@ class Prover:
                 raise UnprovenError(self._differs(row[-query.hidden], row[-query.hidden + 1]))
             left[key] -= 1
         found.rows = len(rows)
+        found.absence = VIEWS[query.view].absence if query.view in VIEWS else ""
         return found
 
     def prove_named(self, columns: Sequence[str], rows: Sequence[Cells]) -> Proven:
@@ -102,7 +106,9 @@ class Prover:
             said = dict(zip(columns, row, strict=True))
             names = [name for name in columns if any(name in each for each in candidates)]
             compared.update(names)
-            if not any(all(_key([each.get(n)]) == _key([said[n]]) for n in names if n in each) for each in candidates):
+            # An entry may have rows in two tables, and a join has columns of both: each must be of a row that fits.
+            fitting = [e for e in candidates if all(_key([e[n]]) == _key([said[n]]) for n in names if n in e)]
+            if not all(any(name in each for each in fitting) for name in names):
                 raise UnprovenError(self._differs(row[at_log], row[at_index]))
         found.rows = len(rows)
         found.columns_not_compared = tuple(name for name in columns if name not in compared)

@@ -25,6 +25,8 @@ class View:
     """Beside those of its first table: type and meaning by name."""
     entries: tuple[tuple[str, str], ...]
     over: str
+    absence: str = ""
+    """What a row also says of entries that are not there, which no entry can prove."""
 
 
 _RECONCILED: Final = View(
@@ -32,6 +34,7 @@ _RECONCILED: Final = View(
     meaning="deliveries beside their decisions, the finding worked out again over all logs here",
     over="deliveries",
     entries=(("log", "index"), ("decision_log", "decision_index")),
+    absence="that a decision which a row does not have is nowhere in these logs",
     columns=MappingProxyType(
         {
             "decision_log": ("text", "log of the decision; null where it is in none of these logs"),
@@ -67,6 +70,7 @@ _VIOLATING: Final = View(
     meaning="deliveries that went where the decision did not permit or name, or without one: should be empty",
     over="deliveries",
     entries=_RECONCILED.entries,
+    absence=_RECONCILED.absence,
     columns=_RECONCILED.columns,
     sql=f"SELECT * FROM reconciled WHERE found IN {_VIOLATIONS}",  # noqa: S608 - our own words
 )
@@ -76,6 +80,7 @@ _UNDELIVERED: Final = View(
     over="decisions",
     entries=(("log", "index"),),
     columns=MappingProxyType({}),
+    absence="that no delivery of these decisions is in these logs",
     sql="SELECT * FROM decisions d WHERE len(plan) > 0 AND NOT EXISTS"
     " (SELECT 1 FROM deliveries v WHERE v.decision = d.decision)",
 )

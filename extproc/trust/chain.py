@@ -59,6 +59,10 @@ def epoch_keys(origin: str, *, roots: Sequence[VerifierKey], delegations: Sequen
         if covers(given.scope, origin) and given.key.public not in found:
             key = VerifierKey(name=origin, public=given.key.public)
             found[key.public] = EpochKey(key=key, from_s=given.from_s, until_s=given.until_s)
+    ids: dict[str, VerifierKey] = {}
+    for each in found.values():
+        # Under the log's own name the hashes are others, and signatures name a key by that alone.
+        _admit(ids, each.key)
     return tuple(found.values())
 
 
@@ -84,7 +88,7 @@ def links(*, roots: Sequence[VerifierKey], delegations: Sequence[bytes]) -> Iter
                 raise ChainError(f"line 3: {name_issuer(given.key)} was delegated to before")
             if given.issuer in spent:
                 raise ChainError(f"line 7: {given.issuer} has a successor already")
-            _admit(issuers, given.key)
+            _admit(issuers, given.key, where="line 3: ")
         except NoteError as error:
             raise type(error)(f"delegation {number}: {error}") from None
         if given.issuer not in above:
@@ -94,10 +98,10 @@ def links(*, roots: Sequence[VerifierKey], delegations: Sequence[bytes]) -> Iter
         yield Link(delegation=given, issuer=issuer)
 
 
-def _admit(issuers: dict[str, VerifierKey], key: VerifierKey) -> None:
+def _admit(issuers: dict[str, VerifierKey], key: VerifierKey, *, where: str = "") -> None:
     """List a key by its name and hash. Raises ChainError when another one is listed so."""
     if issuers.setdefault(name_issuer(key), key) != key:
-        raise ChainError(f"line 3: {name_issuer(key)} is the name and hash of another key")
+        raise ChainError(f"{where}{name_issuer(key)} is the name and hash of another key")
 
 
 def _check(given: Delegation, issuer: VerifierKey, by: Delegation | None) -> None:

@@ -66,7 +66,7 @@ def write(writer: LogWriter, entries: Iterable[bytes], *, batch: int = 100) -> N
     writer.sync()
 
 
-def end(writer: LogWriter, *, at_s: float = NOW_S + 5_000) -> Path:
+def end(writer: LogWriter, *, at_s: float = NOW_S + 500) -> Path:
     writer.append([close_to_entry(at_s=at_s, reason="shutdown")])
     writer.close()
     return writer.directory
@@ -96,7 +96,7 @@ def one_act(root: Path, *entries: bytes) -> Path:
     """An incarnation of the keeper's log."""
     writer = begin(root, identity=KEEPER)
     write(writer, entries)
-    return end(writer, at_s=NOW_S + 9_000)
+    return end(writer, at_s=NOW_S + 900)
 
 
 def checkpoint_of(log: Path) -> Checkpoint:

@@ -1,15 +1,17 @@
 """Silence and steps of the clock in logs that have heartbeats."""
 
+import json
 from pathlib import Path
 
 import pytest
-from audit.evidence import beat, begin, end, messages, write
+from audit.evidence import beat, begin, decisions, end, messages, write
 from ledger.world import KEY, NOW_S, config
 
 from extproc.audit.findings import Category, Verification
 from extproc.audit.trust import Trust
 from extproc.audit.verify import verify
-from extproc.ledger.entries import recovered_to_entry
+from extproc.cli.audit.verify_text import verification_to_json
+from extproc.ledger.entries import parse_entry, recovered_to_entry
 
 
 def _verify(root: Path, *entries: bytes, end_at_s: float = NOW_S + 40) -> Verification:
@@ -44,7 +46,49 @@ def test_a_silence_is_found(tmp_path: Path, beats: tuple[float, ...], end_at_s: 
 def test_a_silence_that_a_recovery_explains_is_none(tmp_path: Path) -> None:
     recovered = recovered_to_entry(at_s=NOW_S + 900, size=3, segment="x", offset=0, cut=0)
     result = _verify(tmp_path, beat(0), beat(10), recovered, end_at_s=NOW_S + 900)
-    assert (result.exit_status, _counted(result)) == (0, (0, 0))
+    assert _counted(result) == (0, 0)
+    # What is missing is the log of that recovery's process, and nothing else.
+    (message,) = messages(result, Category.INCOMPLETE)
+    assert "a later process recovered this log, and its own log is not here" in message
+
+
+def test_what_is_recorded_without_a_heart_before_a_recovery_is_found(tmp_path: Path) -> None:
+    recovered = recovered_to_entry(at_s=NOW_S + 900, size=3, segment="x", offset=0, cut=0)
+    result = _verify(tmp_path, beat(0), *decisions(1, 40), recovered, end_at_s=NOW_S + 900)
+    assert _counted(result) == (1, 0)
+
+
+def test_a_log_without_any_heart_is_found_where_somebody_decides(tmp_path: Path) -> None:
+    result = _verify(tmp_path, *decisions(1, 3), end_at_s=NOW_S + 901)
+    assert (result.exit_status, _counted(result)) == (3, (1, 0))
+    (message,) = messages(result, Category.INCOMPLETE)
+    assert "there are decisions, and no heartbeat: expected 10 s, found 901.0 s" in message
+
+
+def test_a_heart_that_stops_before_the_end_of_a_running_log_is_found(tmp_path: Path) -> None:
+    writer = begin(tmp_path)
+    write(writer, [config(), beat(0), *decisions(1, 40)])
+    writer.publish()
+    writer.abandon()
+    result = verify(tmp_path, Trust(keys=(KEY.verifier("acme"),)))
+    assert (result.exit_status, _counted(result)) == (3, (1, 0))
+    assert "heartbeats are missing at the end" in messages(result, Category.INCOMPLETE)[0]
+
+
+@pytest.mark.parametrize("at_s", [float("nan"), float("inf"), -1.0, 1e300])
+def test_a_time_that_no_calendar_has_is_refused_and_hides_nothing(tmp_path: Path, at_s: float) -> None:
+    odd = parse_entry(decisions(2, 2)[0])
+    odd.at_s = at_s
+    late = beat(600, at_s=at_s)
+    result = _verify(
+        tmp_path, beat(0), *decisions(1, 1), odd.SerializeToString(), late, *decisions(3, 3), end_at_s=NOW_S - 3600
+    )
+    assert result.exit_status == 2
+    found = [each for each in messages(result, Category.INTEGRITY) if "no calendar has" in each]
+    assert len(found) == 2
+    # The clock that was really set back is still seen, and the result is JSON that others read.
+    assert _counted(result)[1] >= 1
+    json.loads(json.dumps(verification_to_json(result)), parse_constant=pytest.fail)
 
 
 @pytest.mark.parametrize(("step_s", "way"), [(3600.0, "forward"), (-3600.0, "back")])

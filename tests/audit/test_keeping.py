@@ -32,7 +32,7 @@ def _log(root: Path) -> Path:
     """A log of 803 entries in several segments."""
     writer = begin(root)
     write(writer, [config(), *decisions(1, 800)])
-    return end(writer)
+    return end(writer, at_s=NOW_S + 801)
 
 
 def _prune(log: Path, **other: object) -> bytes:
@@ -46,7 +46,7 @@ def _prune(log: Path, **other: object) -> bytes:
         "reason": "retention",
         **other,
     }
-    return prune_to_entry(Prune(**named), at_s=NOW_S + 8_000)  # type: ignore[arg-type]
+    return prune_to_entry(Prune(**named), at_s=NOW_S + 800)  # type: ignore[arg-type]
 
 
 def _remove(log: Path, end_at: int = 512) -> None:

@@ -7,6 +7,7 @@ from base64 import b64decode
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from independent.logs import Keys, make_log
@@ -360,3 +361,23 @@ def test_a_proof_leads_to_the_organisations_key(tmp_path: Path) -> None:
         assert sh is not None
         done = subprocess.run([sh, SCRIPT], cwd=folder, capture_output=True, text=True, check=False)
         assert (done.returncode, f"entry {index} is in the log of {covered}" in done.stdout) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize("name", ["²", "007", "9" * 5000])
+def test_odd_names_of_entries_in_a_zip_file_are_refused_in_words(tmp_path: Path, name: str) -> None:
+    log = small_log(tmp_path / "logs", 2)
+    archive = open_archive(str(tmp_path / "logs"))
+    proof = prove(archive, find_entry(archive, f"{log.relative_to(tmp_path / 'logs')}:1"))
+    with ZipFile(tmp_path / "s.zip", "w") as file:
+        file.writestr(f"entries/x/{name}.entry", proof.entry)
+        file.writestr(f"entries/x/{name}.tlog-proof", proof.proof)
+    found = check_selection(open_archive(str(tmp_path / "s.zip")), Trust(keys=(KEY.verifier(IDENTITY.signer),)))
+    # What is no number in ASCII claims none.
+    assert found.holds is (name == "²")
+
+
+@pytest.mark.parametrize("index", ["-1", "+1", "01", "²", "9" * 5000, "1 "])
+def test_an_index_that_is_none_is_malformed(index: str) -> None:
+    data = f"c2sp.org/tlog-proof@v1\nindex {index}\n\nx\n".encode()
+    with pytest.raises(MalformedError):
+        parse_tlog_proof(data)

@@ -112,3 +112,13 @@ def test_a_cluster_that_is_not_there_says_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("extproc.engine.dask._TIMEOUT_S", 0.5)
     with pytest.raises(EngineError, match=r"dask=tcp://127.0.0.1:1: cannot be reached.*Mend: check the address"):
         open_engine("dask=tcp://127.0.0.1:1")
+
+
+@pytest.mark.slow
+def test_workers_of_a_cluster_that_die_are_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    dask = pytest.importorskip("dask")
+    pytest.importorskip("distributed")
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), caplog.at_level("CRITICAL"):
+        engine = open_engine("dask")
+        with pytest.raises(EngineError, match=r"dask: workers ended, or the scheduler did: KilledWorker\. Mend: "):
+            list(engine.run(os._exit, [1]))

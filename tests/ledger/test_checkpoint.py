@@ -23,6 +23,7 @@ def test_checkpoints_parse_to_what_was_formatted(checkpoint: Checkpoint) -> None
         f"origin\n01\n{_ROOT}\n",
         f"origin\n-1\n{_ROOT}\n",
         f"origin\n\u0661\n{_ROOT}\n",
+        pytest.param(f"origin\n{'9' * 5000}\n{_ROOT}\n", id="a size that no tree has"),
         f"origin\n\n{_ROOT}\n",
         "origin\n1\nAAAA\n",
         "origin\n1\n!\n",

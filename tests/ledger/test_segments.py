@@ -151,4 +151,4 @@ async def test_turns_under_load_end_in_a_sound_log(tmp_path: Path) -> None:
     await ledger.close()
     assert len(list_segments(ledger.directory / "wal")) > 10
     assert ledger.origin.startswith(IDENTITY.signer)
-    assert verify(tmp_path, TRUST).worst is None
+    assert verify(ledger.directory, TRUST).worst is None

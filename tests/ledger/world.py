@@ -176,7 +176,7 @@ def write_log(root: Path, entries: list[bytes], *, close: bool = True, key: Sign
         writer.append(entries[start : start + 3])
         writer.sync()
     if close:
-        writer.append([close_to_entry(at_s=NOW_S + 10_000, reason="shutdown")])
+        writer.append([close_to_entry(at_s=NOW_S + 590, reason="shutdown")])
         writer.close()
     else:
         writer.publish()
@@ -197,5 +197,5 @@ def small_log(root: Path, decisions: int = 4, *, close: bool = True) -> Path:
     """A log with a configuration, some decisions and a delivery of the first."""
     entries = [config()]
     entries += [decision_to_entry(decision(n), sequence=n) for n in range(1, decisions + 1)]
-    entries.append(delivery_to_entry(delivery(decision(1), REGIONS[0]), at_s=NOW_S + 5_000))
+    entries.append(delivery_to_entry(delivery(decision(1), REGIONS[0]), at_s=NOW_S + 550))
     return write_log(root, entries, close=close)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ from extproc.notes.note import format_vkey
 from extproc.parquet import Built, build
 from extproc.parquet.arrow import schema_of
 from extproc.parquet.database import Cells, Database, QueryError, check_select, sources_of
+from extproc.parquet.part import DerivationError
 from extproc.parquet.proving import Proven, Prover, UnprovenError
 from extproc.parquet.statement import plain_query
 from extproc.parquet.tables import TABLES
@@ -315,6 +317,57 @@ def test_a_changed_table_is_not_proven(world: World) -> None:
     for sql in ("SELECT tenant FROM decisions", "SELECT log, index, tenant FROM decisions GROUP BY ALL"):
         with pytest.raises(UnprovenError, match="entry 3: the row is not what the stored bytes give"):
             world.prove(sql)
+
+
+def test_a_join_does_not_hide_a_changed_column_behind_another_table(world: World) -> None:
+    joined = 'SELECT d.log, d."index", d.tenant, t.region FROM decisions d JOIN transfers t USING (log, "index")'
+    assert world.prove(joined)[1].columns_not_compared == ()
+
+    def rename(table: pa.Table) -> pa.Table:
+        at = table.schema.get_field_index("tenant")
+        return table.set_column(at, table.schema.field(at), pa.array(["other"] * len(table)))
+
+    _edit_table(world, rename)
+    with pytest.raises(UnprovenError, match="the row is not what the stored bytes give"):
+        world.prove(joined)
+
+
+def test_what_is_not_there_is_not_said_to_be_proven(world: World) -> None:
+    assert world.prove("SELECT * FROM decisions")[1].absence == ""
+    assert "no delivery of these decisions" in world.prove("SELECT * FROM undelivered")[1].absence
+    assert "is nowhere in these logs" in world.prove("SELECT * FROM violations")[1].absence
+
+
+def test_two_logs_of_one_name_are_no_tables(world: World) -> None:
+    shutil.copytree(world.log, world.log.with_name("copy"))
+    with pytest.raises(DerivationError, match="are logs of one name"):
+        build(world.archive, world.tables)
+
+
+def test_a_list_of_files_leads_nowhere_else(world: World, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    (manifest,) = (world.tables / "_parts").iterdir()
+    said = json.loads(manifest.read_bytes())
+    # Another tree than there is now: what the list names would be removed when the part is built again.
+    said["root"], said["files"]["decisions"] = "00" * 32, ["../victim"]
+    manifest.write_text(json.dumps(said))
+    build(world.archive, world.tables)
+    assert victim.read_text() == "kept"
+
+
+def test_a_query_without_end_is_ended(shared: World) -> None:
+    hurried = Database(sources_of(shared.built), timeout_s=0.2)
+    endless = "WITH RECURSIVE t AS (SELECT 1 a UNION ALL SELECT 1 FROM t) SELECT count(*) FROM t"
+    with pytest.raises(QueryError, match=r"ended after 0\.2 s\. Mend: "):
+        list(hurried.select(endless).rows)
+    assert list(hurried.select("SELECT 1").rows) == [(1,)]
+    hurried.close()
+
+
+def test_a_value_that_python_has_not_is_an_error_in_words(database: Database) -> None:
+    with pytest.raises(QueryError, match="cast it to VARCHAR"):
+        _select(database, "SELECT * FROM test_all_types()")
 
 
 def test_an_invented_row_is_not_proven(world: World) -> None:

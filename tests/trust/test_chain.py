@@ -122,6 +122,15 @@ def test_two_keys_of_one_name_and_hash_are_refused(monkeypatch: pytest.MonkeyPat
         epoch_keys(LOG, roots=[ORG], delegations=notes)
 
 
+def test_two_keys_of_one_hash_under_the_logs_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the scope's name their hashes differ, under the log's they do not: one could sign as both."""
+    plain = VerifierKey.key_id.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(VerifierKey, "key_id", property(lambda key: b"same" if key.name == LOG else plain(key)))
+    notes = [give(ORG_KEY, "acme/prod", KEYS[1]), give(ORG_KEY, "acme/prod", KEYS[2])]
+    with pytest.raises(ChainError, match=r"000001-5f3a90c2\+73616d65 is the name and hash of another key"):
+        epoch_keys(LOG, roots=[ORG], delegations=notes)
+
+
 @given(st.data())
 def test_a_file_with_any_byte_altered_gives_no_key(data: st.DataObject) -> None:
     whole = format_delegations([FIRST, SECOND, THIRD])

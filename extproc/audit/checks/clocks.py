@@ -14,6 +14,10 @@ PERIOD_S: Final = 10.0
 """Between two heartbeats, as the schema says."""
 MOST_S: Final = 3 * PERIOD_S
 """The longest silence that load alone may cause."""
+NEEDED_S: Final = 900.0
+"""A log in which somebody decides for so long has a heartbeat, whatever happened to its process."""
+_LONGEST_S: Final = 1e10
+"""Three centuries."""
 CLOCK_STEP_S: Final = 1.0
 """Less is queueing: records are made in one order and written in another."""
 
@@ -44,6 +48,11 @@ class Clocks:
 
     def live(self, entry: int, at_s: float, running_s: float) -> None:
         """Take up a heartbeat."""
+        if not 0 <= running_s < _LONGEST_S:
+            self._findings.add(
+                Category.INTEGRITY, f"a heartbeat after {running_s} s, which no process runs", entry=entry
+            )
+            return
         now = Beat(entry=entry, at_s=at_s, running_s=running_s)
         before, self.beat = self.beat, now
         if self._open:
@@ -64,8 +73,17 @@ class Clocks:
         if silence_s > MOST_S and not self._set_back:
             self._miss(entry, silence_s)
 
-    def recovered(self) -> None:
-        """Forget the last sign: the process was ended, and the Recovered says so."""
+    def recovered(self, entry: int, last_at_s: float) -> None:
+        """Take up that the process was ended before this entry; its last one was made at `last_at_s`.
+
+        From the last sign on it may have been ended at any time. But what it recorded it was alive for.
+        """
+        if self.beat is not None and last_at_s - self.beat.at_s > MOST_S and not self._set_back:
+            self._miss(entry, last_at_s - self.beat.at_s)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the last sign: what comes before is not known any more."""
         self.beat = None
         self._begins = self._open = False
 

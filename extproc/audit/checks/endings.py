@@ -1,10 +1,12 @@
 """How the files of one log end: what its write-ahead log and its published form say of each other."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from extproc.audit.checks.clocks import MOST_S, NEEDED_S, PERIOD_S
 from extproc.audit.checks.inventory import LogFiles
-from extproc.audit.checks.jobs import SegmentsResult, Torn
-from extproc.audit.findings import Category, Findings
+from extproc.audit.checks.jobs import Edge, SegmentsResult, Torn
+from extproc.audit.findings import Category, Findings, Tally
 from extproc.ledger.log import LOG, WAL
 from extproc.ledger.publish import CHECKPOINT
 from extproc.ledger.wal import format_segment_name
@@ -61,6 +63,30 @@ def check_files(files: LogFiles, findings: Findings, *, size: int) -> None:
     for tile in files.ahead(size):
         message = "a tile that the checkpoint does not cover"
         findings.add(Category.INTEGRITY, message, file=files.tile_path(tile))
+
+
+def check_life(
+    findings: Findings, edge: Edge, *, kinds: Mapping[str, int], tallies: Counter[str], began_s: float | None
+) -> None:
+    """Say where a log that decides shows no sign of life at all, or none before an end without a Close."""
+    if began_s is None or not edge.whole:
+        return
+    beat = edge.beat
+    if beat is None and (kinds.get("heartbeat") or not kinds.get("decision")):
+        # Of a process that was ended; or a log in which nobody decides, which needs none.
+        return
+    if edge.closed and beat is not None:
+        return
+    silence_s = edge.at_s - (began_s if beat is None else beat.at_s)
+    if silence_s > (NEEDED_S if beat is None else MOST_S):
+        tallies[Tally.HEARTBEAT_GAPS] += 1
+        findings.add(
+            Category.INCOMPLETE,
+            "there are decisions, and no heartbeat" if beat is None else "heartbeats are missing at the end",
+            entry=None if beat is None else beat.entry,
+            expected=f"{PERIOD_S:.0f} s",
+            found=f"{silence_s:.1f} s",
+        )
 
 
 def check_beginning(files: LogFiles, findings: Findings, *, pruned: int) -> None:

@@ -4,6 +4,7 @@ A head that is not the beginning of its log shows that the log was rolled back o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from extproc.audit.checks.jobs import PART_ENTRIES, HeadOf, HeadsJob
 from extproc.audit.checks.logs import LogCheck
@@ -39,19 +40,41 @@ def check_heads(logs: Sequence[LogCheck], engine: Engine) -> Iterator[Finding]:
         for start in log.heads
         if start < log.published
     ]
-    for findings in engine.run(check_heads_of_part, jobs):
+    absent: dict[str, Absent] = {}
+    for findings, not_here in engine.run(check_heads_of_part, jobs):
         yield from findings
+        for each in not_here:
+            if each.size >= absent.setdefault(each.origin, each).size:
+                absent[each.origin] = each
+    # Whoever runs a root log may judge it alone. With some of the logs at hand, the others should be there too.
+    alone = not any(log.files.name not in {job.log for job in jobs} for log in logs)
+    for each in absent.values():
+        message = f"has seen {each.size} entries of {each.origin}, which is not here"
+        category = Category.NOTE if alone else Category.INCOMPLETE
+        yield Finding(category=category, message=message, file=each.file, entry=each.entry)
 
 
-def check_heads_of_part(job: HeadsJob) -> list[Finding]:
-    """Check the heads of one part. Raises ArchiveError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """A log that is not here, and how much of it a root log has seen, in which entry."""
+
+    origin: str
+    size: int
+    file: str
+    entry: int
+
+
+def check_heads_of_part(job: HeadsJob) -> tuple[list[Finding], list[Absent]]:
+    """Check the heads of one part, and give those of logs that are not here. Raises ArchiveError."""
     findings = Findings(job.log or ".")
+    absent: dict[str, Absent] = {}
     trees: dict[str, TileTree] = {}
     for index, note in _read_heads(job):
         try:
             stated = parse_checkpoint(parse_note(note).text)
             of = job.logs.get(stated.origin)
             if of is None:
+                absent[stated.origin] = Absent(origin=stated.origin, size=stated.size, file=job.log or ".", entry=index)
                 continue
             open_note(note, of.keys)
         except NoteError as error:
@@ -60,7 +83,7 @@ def check_heads_of_part(job: HeadsJob) -> list[Finding]:
         if stated.origin not in trees:
             trees[stated.origin] = open_tiles(job.archive, of.log, of.published)
         _compare(findings, index, stated, of, trees)
-    return findings.all()
+    return findings.all(), list(absent.values())
 
 
 def _compare(findings: Findings, index: int, stated: Checkpoint, of: HeadOf, trees: Mapping[str, TileTree]) -> None:

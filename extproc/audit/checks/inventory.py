@@ -20,6 +20,8 @@ _MARK: Final = re.compile(
 _WITHIN: Final = re.compile(rf"(?:^|/)({LOG}|{WAL})/")
 _HEIGHT: Final = 8
 """Levels of the tree in one tile."""
+_MOST_MISSING: Final = 256
+"""So many tiles may be missing for each that is there; all their names are told."""
 _SEGMENT: Final = re.compile(r"(?P<first>[0-9]{16})\.wal", re.ASCII)
 
 
@@ -71,8 +73,16 @@ class LogFiles:
         return self.path(LOG, format_tile_path(tile))
 
     def end(self) -> int:
-        """Give where the entries end of which bundles or hashes are there, at most."""
-        full = [runs.runs[-1].stop for level, runs in self.full.items() if level in (None, 0)]
+        """Give where the entries end of which bundles or hashes are there, at most.
+
+        Where far more is missing before that than is there, somebody has made up a tile far out, and a checkpoint to
+        go with it, so that whoever looks for what is missing never ends: then it is where the first of them ends.
+        """
+        runs = [run for level, each in self.full.items() if level in (None, 0) for run in each.runs]
+        last = max((run.stop for run in runs), default=0)
+        if last > _MOST_MISSING * (1 + sum(map(len, runs))):
+            return max((run.stop for run in runs if run.start == 0), default=0) * TILE_WIDTH
+        full = [run.stop for run in runs]
         partial = [
             tile.index * TILE_WIDTH + tile.width
             for tiles in self.partial.values()
@@ -106,7 +116,7 @@ class LogFiles:
         else:
             try:
                 tile = parse_tile_path(rest)
-            except MalformedError:
+            except (MalformedError, ValueError):  # the latter for a number of thousands of digits
                 self.strays.append(name)
                 return
             if tile == tile.full:

@@ -172,6 +172,10 @@ def settle(delivery: Delivery, intent: Intent | None, *, file: str, entry: int) 
             expected=again.value,
             found=delivery.finding.value,
         )
+    if again is Reconciled.DECIDED_ELSEWHERE and delivery.finding.is_violation:
+        # Whoever leaves out the log with the decision must not turn a violation into something that is missing.
+        message = f"was recorded as {delivery.finding.value}; its decision {delivery.decision} is in none of these logs"
+        findings.add(Category.VIOLATION, message, entry=entry)
     if again is Reconciled.DECIDED_ELSEWHERE:
         message = f"decision {delivery.decision} is in none of these logs"
         findings.add(Category.INCOMPLETE, message, entry=entry)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from extproc.archive import Archive
 from extproc.audit.checks.edges import fits, join_edges
-from extproc.audit.checks.endings import check_checkpoint, check_files, check_wal
+from extproc.audit.checks.endings import check_checkpoint, check_files, check_life, check_wal
 from extproc.audit.checks.frames import check_segments
 from extproc.audit.checks.inventory import LogFiles
 from extproc.audit.checks.jobs import (
@@ -148,6 +148,8 @@ class LogCheck:
             findings.take(self.untrusted)
         published = None if self.checkpoint is None else self.published
         check_checkpoint(files, findings, published=published, size=self.size, closed=closed)
+        began_s = min((span.earliest_s for span in self.spans), default=None)
+        check_life(findings, self.edge, kinds=self.kinds, tallies=self.tallies, began_s=began_s)
 
     def path(self, *parts: str) -> str:
         """Give the name in the archive of something in or beside the log."""

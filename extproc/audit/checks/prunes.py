@@ -8,10 +8,12 @@ tiles may not, so that all else still proves.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 
 from extproc.audit.checks.endings import check_beginning
 from extproc.audit.checks.logs import LogCheck
 from extproc.audit.checks.rotations import root_at
+from extproc.audit.checks.times import LATEST_S
 from extproc.audit.findings import Category
 from extproc.ledger.housekeeping import Hold, HoldAction, Prune
 from extproc.ledger.tiles import TILE_WIDTH, Tile
@@ -85,10 +87,13 @@ def _check_missing(log: LogCheck, named: Sequence[Pruned], end: int) -> int:
             log.findings.add(Category.INTEGRITY, message, file=log.files.tile_path(tile), entry=first)
     if pruned:
         latest = max(named, key=lambda each: each.prune.end)
-        until = datetime.fromtimestamp(latest.prune.newest_at_s, UTC)
+        newest_at_s = latest.prune.newest_at_s
+        until = (
+            f"{datetime.fromtimestamp(newest_at_s, UTC):%Y-%m-%d}" if 0 <= newest_at_s < LATEST_S else "no known day"
+        )
         log.findings.add(
             Category.NOTE,
-            f"{pruned:,} entries were pruned, the latest of {until:%Y-%m-%d}, as {latest.by.files.shown} says in entry "
+            f"{pruned:,} entries were pruned, the latest of {until}, as {latest.by.files.shown} says in entry "
             f"{latest.entry}: {latest.prune.reason}; their hashes are here and were checked",
         )
     return pruned
@@ -97,17 +102,18 @@ def _check_missing(log: LogCheck, named: Sequence[Pruned], end: int) -> int:
 def _check_holds(logs: Sequence[LogCheck]) -> None:
     """Say where a Prune went against a hold that was in force: evidence that should be there is gone."""
     for keeper, acts in _keepers(logs):
-        placed: dict[str, Hold] = {}
+        placed: dict[str, list[Hold]] = {}
         for log, entry, act in acts:
             if isinstance(act, Hold):
                 if act.action is HoldAction.PLACED:
-                    placed[act.id] = act
+                    # One that is placed again under the same name takes nothing from the first.
+                    placed.setdefault(act.id, []).append(act)
                 else:
                     placed.pop(act.id, None)
                 continue
             if not isinstance(act, Prune):
                 continue
-            for hold in placed.values():
+            for hold in chain.from_iterable(placed.values()):
                 after = hold.from_s is None or act.newest_at_s >= hold.from_s
                 if covers(hold.origin, act.origin) and after and _began_before(logs, act, hold):
                     log.findings.add(
@@ -128,9 +134,12 @@ def _began_before(logs: Sequence[LogCheck], prune: Prune, hold: Hold) -> bool:
 
 
 def _keepers(logs: Sequence[LogCheck]) -> Iterator[tuple[str, list[tuple[LogCheck, int, object]]]]:
-    """Give the acts of each node in the order in which they were recorded: its keeper's incarnations are numbered."""
+    """Give the acts of each node in the order in which they were recorded: its keeper's incarnations are numbered.
+
+    By the names that were signed: whoever hands over the folders may name them as they like.
+    """
     nodes: dict[str, list[tuple[LogCheck, int, object]]] = {}
-    for log in sorted(logs, key=lambda each: each.files.name):
+    for log in sorted(logs, key=lambda each: each.origin):
         acts = sorted([*log.prunes, *log.holds], key=lambda each: each[0])
         if acts:
             node = "/".join(log.origin.split("/")[:_NODE_WORDS])

@@ -13,7 +13,7 @@ from extproc.audit.checks.compact import DECISION_TAG, DELIVERY_TAG, KIND_AT, bo
 from extproc.audit.checks.configurations import check_policy
 from extproc.audit.checks.decisions import DecisionReader
 from extproc.audit.checks.jobs import Configuration, Edge, Meaning, Needs
-from extproc.audit.checks.times import AT, Spans
+from extproc.audit.checks.times import AT, LATEST_S, Spans
 from extproc.audit.findings import Category, Findings, Tally
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.entries import kind_of, parse_entry, suspension_from_proto
@@ -80,9 +80,11 @@ class PartReader:
             try:
                 if tag in _USUAL:
                     at_s = AT(data, 1)[0]
+                    # Said so that it holds for what is no number too.
+                    if not self._at_s - CLOCK_STEP_S <= at_s < LATEST_S:
+                        self._step(index, at_s)
+                        at_s = self._at_s
                     times.append(at_s)
-                    if at_s < self._at_s - CLOCK_STEP_S:
-                        self._clocks.set_back(index, self._at_s - at_s)
                     self._at_s = at_s
                     if tag == DELIVERY_TAG:
                         self._delivered += 1
@@ -107,7 +109,7 @@ class PartReader:
         """Say that entries come here that cannot be read: what they may have said is not known any more."""
         self._sequence = None
         self._whole = False
-        self._clocks.recovered()
+        self._clocks.forget()
         self._decisions.forget()
 
     def meaning(self) -> Meaning:
@@ -152,12 +154,21 @@ class PartReader:
             self.findings.add(Category.INTEGRITY, message, entry=index)
         if self._closed:
             self.findings.add(Category.INTEGRITY, f"a {kind} after the Close", entry=index)
+        if not self._at_s - CLOCK_STEP_S <= at_s < LATEST_S:
+            self._step(index, at_s)
+        else:
+            self._at_s = at_s
         if self._first_at_s is None:
-            self._first_at_s = at_s
-        if at_s < self._at_s - CLOCK_STEP_S:
+            self._first_at_s = self._at_s
+        self._spans.take(index, [self._at_s])
+
+    def _step(self, index: int, at_s: float) -> None:
+        """Take up a time that does not follow the one before it; one that no calendar has counts for nothing."""
+        if 0 <= at_s < LATEST_S:
             self._clocks.set_back(index, self._at_s - at_s)
-        self._at_s = at_s
-        self._spans.take(index, [at_s])
+            self._at_s = at_s
+        else:
+            self.findings.add(Category.INTEGRITY, f"made at a time that no calendar has: {at_s} s", entry=index)
 
     def _count(self, index: int, sequence: int) -> None:
         """Hold the number of a decision against that of the one before."""
@@ -181,7 +192,7 @@ class PartReader:
 
     def _read(self, index: int, entry: pb.Entry, data: bytes) -> None:
         """Read an entry of any kind."""
-        kind = kind_of(entry)
+        kind, before_s = kind_of(entry), self._at_s
         self._place(index, kind, entry.at_s)
         match kind:
             case "decision":
@@ -199,25 +210,26 @@ class PartReader:
             case "gap":
                 self._read_gap(index, entry.gap)
             case "recovered" | "close" | "heartbeat":
-                self._read_life(kind, index, entry)
+                self._read_life(kind, index, entry, before_s)
             case _:
                 self._read_housekeeping(kind, index, entry, data)
 
-    def _read_life(self, kind: str, index: int, entry: pb.Entry) -> None:
+    def _read_life(self, kind: str, index: int, entry: pb.Entry, before_s: float) -> None:
         """Read an entry about the life of the process that writes."""
+        at_s = self._at_s  # the entry's own, unless no calendar has that
         match kind:
             case "recovered":
                 cut = entry.recovered.cut
                 message = f"the process ended without a Close, which the next start wrote; {cut} torn bytes were cut"
                 self.findings.add(Category.NOTE, message, entry=index)
                 self._recovered.append(index)
-                self._spans.turn(index, entry.at_s)
-                self._clocks.recovered()
+                self._spans.turn(index, at_s)
+                self._clocks.recovered(index, before_s)
             case "close":
                 self._closed = True
-                self._clocks.close(index, entry.at_s)
+                self._clocks.close(index, at_s)
             case _:
-                self._clocks.live(index, entry.at_s, heartbeat_from_entry(entry).running_s)
+                self._clocks.live(index, at_s, heartbeat_from_entry(entry).running_s)
 
     def _read_housekeeping(self, kind: str, index: int, entry: pb.Entry, data: bytes) -> None:
         """Read an entry about keys and old evidence. Raises MalformedError."""
@@ -226,7 +238,7 @@ class PartReader:
                 rotation_from_entry(entry)
                 self._rotations.append((index, data))
                 # The entry itself is signed by the new key.
-                self._spans.turn(index, entry.at_s)
+                self._spans.turn(index, self._at_s)
             case "erasure":
                 self.tallies[Tally.KEYS_ERASED] += erasure_from_entry(entry).keys
             case "prune":
@@ -239,6 +251,14 @@ class PartReader:
                 head_from_entry(entry)
 
     def _read_gap(self, index: int, gap: pb.Gap) -> None:
+        if gap.released > gap.entries or not gap.first_at_s <= gap.last_at_s:
+            self.findings.add(
+                Category.INTEGRITY,
+                "a gap that contradicts itself",
+                entry=index,
+                expected=f"{gap.entries} entries or fewer, and an end after the beginning",
+                found=f"{gap.released} released, from {gap.first_at_s} to {gap.last_at_s}",
+            )
         self.tallies[Tally.LOST_ENTRIES] += gap.entries
         self.tallies[Tally.RELEASED_UNRECORDED] += gap.released
         message = f"{gap.entries} entries were not recorded: {gap.reason}"

@@ -8,6 +8,8 @@ from extproc.audit.checks.jobs import Span
 
 AT: Final = struct.Struct("<d").unpack_from
 """Reads a double of protobuf."""
+LATEST_S: Final = 253_402_300_800.0
+"""The year 10000, which no calendar reaches: a log that says so has no time that anything could be held against."""
 
 
 class Spans:

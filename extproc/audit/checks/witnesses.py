@@ -5,6 +5,7 @@ Genesis there names its size and root.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from extproc.audit.checks.jobs import Signed
 from extproc.audit.checks.logs import LogCheck
@@ -16,6 +17,9 @@ from extproc.ledger.checkpoint import Checkpoint, parse_checkpoint
 from extproc.ledger.log import WITNESSED
 from extproc.notes.errors import NoteError
 from extproc.trust.tlog_policy import NONE, TrustPolicy, open_cosigned
+
+LATE_S: Final = 3600.0
+"""A sidecar asks the witnesses each second, so only outages and later deeds leave so much between."""
 
 
 def check_witnesses(logs: Sequence[LogCheck], trust: Trust) -> Mapping[str, Witnessed]:
@@ -63,6 +67,7 @@ def _check(log: LogCheck, trust: Trust) -> tuple[Witnessed | None, bool]:
     if times and log.edge.at_s:
         # At a tree of all entries there is nothing that they have not seen.
         age_s = 0.0 if checkpoint.size == log.size else max(0.0, log.edge.at_s - _quorum_at_s(policy, times))
+        _check_late(log, checkpoint, _quorum_at_s(policy, times), path)
     limit_s = trust.witnessed_within_s
     if limit_s is not None and (age_s is None or age_s > limit_s):
         log.findings.add(
@@ -109,6 +114,14 @@ def _consistent(log: LogCheck, checkpoint: Checkpoint, path: str) -> bool:
         expected, found = checkpoint.root.hex(), root.hex()
     log.findings.add(Category.INTEGRITY, message, file=path, expected=expected, found=found)
     return False
+
+
+def _check_late(log: LogCheck, checkpoint: Checkpoint, at_s: float, path: str) -> None:
+    """Say where all was seen only long after it was made: what was written later with old times looks the same."""
+    after_s = at_s - log.edge.at_s
+    if checkpoint.size == log.size and after_s > LATE_S:
+        message = f"the witnesses have seen this only {after_s / 3600:,.1f} h after its last entry was made"
+        log.findings.add(Category.NOTE, message, file=path)
 
 
 def _quorum_at_s(policy: TrustPolicy, times: Mapping[str, int]) -> float:

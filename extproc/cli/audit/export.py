@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.text import Text
 
 from extproc.archive import Archive, ArchiveError, open_archive
 from extproc.audit.published import PublishedLog, find_published
 from extproc.cli.audit.proving import add_engine, add_trust, load_trusted, showing, trust_for, warn_untold
+from extproc.cli.audit.terminal import words
 from extproc.cli.audit.usage import usage
 from extproc.engine import Engine, EngineError, open_engine
 from extproc.ledger.errors import LedgerError
@@ -189,7 +189,7 @@ def _time(text: str | None, option: str) -> float | None:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True).print(Text(text), soft_wrap=True)
+    Console(stderr=True).print(words(text), soft_wrap=True)
 
 
 def _fail(message: str) -> int:

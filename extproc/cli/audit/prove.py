@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.text import Text
 
 from extproc.archive import ArchiveError, open_archive
 from extproc.audit.check_proof import ENTRY_SUFFIX, Checked, CheckedSelection, check_proof, check_selection
+from extproc.audit.check_shown import check_shown
 from extproc.audit.handout import PROOF, SCRIPT, handout_of, proof_to_json
 from extproc.audit.prove import NotFoundError, find_entry, prove
 from extproc.audit.tlog_proof import SUFFIX
 from extproc.audit.trust import Trust
 from extproc.cli.audit.proving import add_engine, add_trust, load_trusted, showing
+from extproc.cli.audit.terminal import json_line, words
 from extproc.cli.audit.usage import usage
 from extproc.engine import EngineError, open_engine
 from extproc.ledger.errors import LedgerError
@@ -101,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         with showing("searching") as progress:
             proof = prove(archive, find_entry(archive, args.id, engine=open_engine(args.engine), progress=progress))
         if args.output == "-":
-            sys.stdout.write(json.dumps(proof_to_json(proof), ensure_ascii=False) + "\n")
+            sys.stdout.write(json_line(json.dumps(proof_to_json(proof), ensure_ascii=False)) + "\n")
             return 0
         _write(Path(args.output), handout_of(proof))
     except (NotFoundError, ArchiveError, EngineError, OSError) as error:
@@ -120,9 +121,7 @@ def run_check(args: argparse.Namespace) -> int:
         path = Path(args.file)
         if not trusted.roots:
             trusted = _beside(path, trusted)
-        found = (
-            _check_file(path, trusted) if path.suffix == SUFFIX else check_selection(open_archive(args.file), trusted)
-        )
+        found = _check_file(path, trusted) if path.suffix == SUFFIX else _check_all(args.file, trusted)
     except (ArchiveError, OSError) as error:
         return usage("check-proof", str(error))
     except UnknownSignerError as error:
@@ -138,6 +137,14 @@ def run_check(args: argparse.Namespace) -> int:
     if not found.failed:
         return 0
     return _TRUST if all(each.trust for each in found.failed) else _INTEGRITY
+
+
+def _check_all(place: str, trusted: Trust) -> CheckedSelection:
+    """Check all proofs of a place, and what is shown of their entries there."""
+    archive = open_archive(place)
+    found = check_selection(archive, trusted)
+    # Where a proof does not hold, that says more than what is shown of its entry.
+    return found if found.failed else replace(found, failed=tuple(check_shown(archive, found)))
 
 
 def _check_file(path: Path, trusted: Trust) -> CheckedSelection:
@@ -168,13 +175,13 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 def _print(found: CheckedSelection) -> None:
     console = Console()
     for name, each in found.checked.items():
-        console.print(Text(f"{name}: {_in_words(each)}"), soft_wrap=True)
+        console.print(words(f"{name}: {_in_words(each)}"), soft_wrap=True)
     for failure in found.failed[:_FAILURES_SHOWN]:
-        console.print(Text(f"{failure.file}: {failure.reason}", style="bold red"), soft_wrap=True)
+        console.print(words(f"{failure.file}: {failure.reason}", style="bold red"), soft_wrap=True)
     if len(found.failed) > _FAILURES_SHOWN:
-        console.print(Text(f"and {len(found.failed) - _FAILURES_SHOWN} more that do not hold"))
+        console.print(words(f"and {len(found.failed) - _FAILURES_SHOWN} more that do not hold"))
     verdict = "all hold" if found.holds else f"{len(found.failed)} do not hold"
-    console.print(Text(f"RESULT {len(found.checked) + len(found.failed)} proofs, {verdict}"))
+    console.print(words(f"RESULT {len(found.checked) + len(found.failed)} proofs, {verdict}"))
 
 
 def _in_words(checked: Checked) -> str:
@@ -202,7 +209,7 @@ def _to_json(found: CheckedSelection) -> dict[str, object]:
 
 
 def _say(text: str) -> None:
-    Console(stderr=True).print(Text(text), soft_wrap=True)
+    Console(stderr=True).print(words(text), soft_wrap=True)
 
 
 def _fail(command: str, message: str, status: int) -> int:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from extproc.archive import Archive, ArchiveError, open_archive
 from extproc.cli.audit.proving import add_engine, add_trust, load_trusted, showing, trust_for, warn_untold
+from extproc.cli.audit.terminal import json_line, words
+from extproc.cli.audit.terminal import plain as safe
 from extproc.cli.audit.usage import usage
 from extproc.engine import EngineError, open_engine
 from extproc.ledger.errors import LedgerError
@@ -82,6 +83,13 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "--cache", metavar="DIR", type=Path, help="keep the tables there (default: in your cache folder, by place)"
     )
     parser.add_argument("--memory", default="1GB", metavar="SIZE", help="most memory that a query takes (default: 1GB)")
+    parser.add_argument(
+        "--timeout",
+        metavar="S",
+        type=float,
+        default=600.0,
+        help="end a query after so long (default: 600; 0 lets it go on)",
+    )
     add_engine(parser)
     parser.set_defaults(run=run)
 
@@ -106,7 +114,7 @@ def run(args: argparse.Namespace) -> int:
         built = _build(archive, args)
         if not built.logs:
             return usage("query", f"{args.place}: no published log. Mend: name the folder that holds the logs")
-        database = Database(sources_of(built), memory=args.memory)
+        database = Database(sources_of(built), memory=args.memory, timeout_s=args.timeout or None)
         try:
             return _answer(args, sql, archive, built, database)
         finally:
@@ -151,6 +159,8 @@ def _answer(args: argparse.Namespace, sql: str, archive: Archive, built: "Built"
     entries = sum(proven.entries.values())
     logs = ", ".join(f"{origin} at {size:,}" for origin, size in sorted(proven.checkpoints.items())) or "no log"
     _say(f"proven: {proven.rows:,} rows by {entries:,} entries, under the checkpoints of {logs}")
+    if proven.absence:
+        _say(f"not proven, because no entry can show it: {proven.absence}. For that run `situs audit verify`")
     if proven.columns_not_compared:
         _say(f"not compared, because they are no columns of the entries: {', '.join(proven.columns_not_compared)}")
     return 0
@@ -199,9 +209,11 @@ def _print(
         case "json":
             for row in shown:
                 line = json.dumps(dict(zip(columns, row, strict=True)), default=plain, ensure_ascii=False)
-                sys.stdout.write(line + "\n")
+                sys.stdout.write(json_line(line) + "\n")
         case "csv":
-            sys.stdout.writelines(csv_lines(columns, shown))
+            lines = csv_lines(columns, shown)
+            # A file takes the texts as they are; a terminal would do what they say.
+            sys.stdout.writelines(map(safe, lines) if sys.stdout.isatty() else lines)
         case _:
             _print_table(columns, shown)
     if more or (limit is not None and next(it, None) is not None):
@@ -213,15 +225,15 @@ def _print_table(columns: Sequence[str], rows: "Iterable[Cells]") -> None:
 
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        table.add_column(Text(name), overflow="fold")
+        table.add_column(words(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(value if isinstance(value, str) else cell_of(value)) for value in row))
+        table.add_row(*(words(value if isinstance(value, str) else cell_of(value)) for value in row))
     console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
     console.print(table)
 
 
 def _say(text: str) -> None:
-    Console(stderr=True).print(Text(text), soft_wrap=True)
+    Console(stderr=True).print(words(text), soft_wrap=True)
 
 
 def _fail(message: str, status: int) -> int:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.text import Text
 
 from extproc.archive import ArchiveError, open_archive
 from extproc.audit.replay_log import Replayed, replay_logs
 from extproc.cli.audit.proving import add_engine, showing
+from extproc.cli.audit.terminal import words
 from extproc.cli.audit.usage import usage
 from extproc.engine import EngineError, open_engine
 from extproc.ledger.errors import LedgerError
@@ -102,22 +102,22 @@ def _print(found: Replayed) -> None:
     console = Console()
     for difference in found.differences[:_SHOWN]:
         where = f"{difference.log}: entry {difference.index}, decision {difference.decision}"
-        console.print(Text(where, style="bold red"), soft_wrap=True)
+        console.print(words(where, style="bold red"), soft_wrap=True)
         for line in difference.fields:
-            console.print(Text(f"  {line}"), soft_wrap=True)
+            console.print(words(f"  {line}"), soft_wrap=True)
     if found.different > _SHOWN:
-        console.print(Text(f"and {found.different - min(_SHOWN, len(found.differences)):,} more that differ"))
+        console.print(words(f"and {found.different - min(_SHOWN, len(found.differences)):,} more that differ"))
     for reason, count in found.missing.most_common():
-        console.print(Text(f"missing: {reason} ({count:,} decisions)", style="yellow"), soft_wrap=True)
+        console.print(words(f"missing: {reason} ({count:,} decisions)", style="yellow"), soft_wrap=True)
     if found.without_shadow:
-        console.print(Text(f"note: of {found.without_shadow:,} decisions the shadow policy is not here"))
+        console.print(words(f"note: of {found.without_shadow:,} decisions the shadow policy is not here"))
     own = version("situs")
     for other, count in sorted(found.programs.items()):
         if other != own:
-            console.print(Text(f"note: {count:,} decisions were made by version {other}, and this is {own}"))
+            console.print(words(f"note: {count:,} decisions were made by version {other}, and this is {own}"))
     done = found.equal + found.different
     console.print(
-        Text(f"RESULT {done:,} decisions decided again: {found.equal:,} equal, {found.different:,} different")
+        words(f"RESULT {done:,} decisions decided again: {found.equal:,} equal, {found.different:,} different")
     )
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from extproc.archive import ArchiveError
 from extproc.audit.findings import EXIT_VERIFIED
 from extproc.audit.show import Record, read_records
+from extproc.cli.audit.terminal import words
 from extproc.cli.audit.usage import usage
 from extproc.core.ids import DecisionId
 from extproc.ledger import entry_pb2 as pb
@@ -87,9 +87,12 @@ def _print_records(records: Iterable[Record]) -> None:
     for column in ("time (UTC)", "log", "entry", "kind", "decision", "what"):
         table.add_column(column, overflow="fold", justify="right" if column == "entry" else "left")
     for record in records:
-        at = datetime.fromtimestamp(record.entry.at_s, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        try:
+            at = datetime.fromtimestamp(record.entry.at_s, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        except (ValueError, OverflowError, OSError):
+            at = f"{record.entry.at_s} s"
         table.add_row(
-            at, Text(record.log), f"{record.index:,}", record.kind, record.decision or "", Text(record.summary())
+            at, words(record.log), f"{record.index:,}", record.kind, record.decision or "", words(record.summary())
         )
     # A file or a pipe has no width of its own, and a table that is cut there cannot be searched.
     console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)

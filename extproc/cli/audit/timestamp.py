@@ -2,11 +2,11 @@
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.text import Text
 
 from extproc.archive import Archive, ArchiveError, open_archive
 from extproc.audit.published import PublishedLog, find_published
@@ -20,6 +20,7 @@ from extproc.audit.timestamp import (
     request_timestamp,
     stamped_text,
 )
+from extproc.cli.audit.terminal import words
 from extproc.cli.audit.usage import usage
 from extproc.ledger.errors import LedgerError
 from extproc.notes.errors import NoteError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Certificate
 
+_SIZE: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _INTEGRITY: Final = 2
 _MISSING: Final = 3
 _TIMESTAMP: Final = """\
@@ -120,27 +122,27 @@ def _check(archive: Archive, logs: tuple[PublishedLog, ...], roots: "list[Certif
             digits = name.rpartition("/")[2].removesuffix(SUFFIX)
             found += 1
             try:
-                if not digits.isdigit():
+                if _SIZE.fullmatch(digits) is None:
                     raise TimestampError("not named by a size")  # noqa: TRY301 - said like the others
                 at = check_timestamp(archive.read(name), stamped_text(archive, log, int(digits)), roots)
                 _print(Stamped(origin=log.origin, size=int(digits), at=at))
             except TimestampError as error:
                 failed += 1
-                Console().print(Text(f"{name}: {error}", style="bold red"), soft_wrap=True)
+                Console().print(words(f"{name}: {error}", style="bold red"), soft_wrap=True)
     if not found:
-        Console().print(Text("RESULT no time-stamp is here"))
+        Console().print(words("RESULT no time-stamp is here"))
         return _MISSING
-    Console().print(Text(f"RESULT {found} time-stamps, {failed} do not hold"))
+    Console().print(words(f"RESULT {found} time-stamps, {failed} do not hold"))
     return _INTEGRITY if failed else 0
 
 
 def _print(stamped: Stamped) -> None:
-    words = f"{stamped.origin}: {stamped.size:,} entries existed at {stamped.at.isoformat()}"
-    Console().print(Text(words), soft_wrap=True)
+    said = f"{stamped.origin}: {stamped.size:,} entries existed at {stamped.at.isoformat()}"
+    Console().print(words(said), soft_wrap=True)
 
 
 def _say(text: str) -> None:
-    Console(stderr=True).print(Text(text), soft_wrap=True)
+    Console(stderr=True).print(words(text), soft_wrap=True)
 
 
 def _fail(message: str) -> int:

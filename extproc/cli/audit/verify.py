@@ -7,26 +7,35 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from extproc.archive import ArchiveError
+from extproc.archive import ArchiveError, open_archive
+from extproc.audit.check_proof import is_selection
 from extproc.audit.trust import load_trust
-from extproc.audit.verify import verify
+from extproc.audit.verify import find_logs, verify
 from extproc.cli.audit.usage import usage
 from extproc.cli.audit.verify_text import print_verification, verification_to_json
 from extproc.engine import EngineError, open_engine
+from extproc.export.checking import check_export
 from extproc.ledger.errors import LedgerError
 from extproc.notes.errors import NoteError
+from extproc.trust.tlog_policy import NONE
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
 
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PERIOD: Final = re.compile(r"(?P<count>[0-9]+)(?P<unit>[smhd])", re.ASCII)
+
+_SELECTION: Final = (
+    "{}: chosen records with their proofs, and no log: whether there are others it cannot show. "
+    "Mend: check the proofs with `situs audit check-proof`, and ask for whole logs to verify"
+)
 
 _VERIFY: Final = """\
 Verify every log in a folder, in a zip file or in an object store.
@@ -41,7 +50,10 @@ Give --key the public key that the operator handed you once, before you needed i
 and witnesses. Without either the key beside the log is used: then the result says that the files are consistent, but
 not who made them.
 
-A log shows that nobody changed it after signing. That its owner never signed another one, only witnesses show."""
+A log shows that nobody changed it after signing. That its owner never signed another one, only witnesses show. That its
+decisions follow from their policies, `situs audit replay` shows.
+
+Of an export the list of files and the summary are checked too, and who signed that, by the same keys."""
 
 _VERIFY_END: Final = """\
 exit status:
@@ -116,9 +128,17 @@ def run(args: argparse.Namespace) -> int:
         return usage("verify", message, quiet=args.quiet)
     try:
         trust = load_trust(args.key, policy=args.trust, witnessed_within_s=args.witnessed_within)
+        if trust.witnessed_within_s is not None and (trust.policy is None or trust.policy.quorum == NONE):
+            message = f"{args.trust}: --witnessed-within asks for witnesses. Mend: name a quorum there, not {NONE}"
+            return usage("verify", message, quiet=args.quiet)
         engine = open_engine(args.engine)
         with _progress(shown=not args.quiet) as progress:
-            result = verify(args.place, trust, engine=engine, progress=progress, every_signature=args.every_signature)
+            archive = open_archive(args.place)
+            if is_selection(archive) and not find_logs(archive):
+                return usage("verify", _SELECTION.format(args.place), quiet=args.quiet)
+            result = verify(archive, trust, engine=engine, progress=progress, every_signature=args.every_signature)
+            stated = check_export(archive, [key.public for key in trust.roots], result.logs)
+            result = replace(result, findings=[*result.findings, *stated])
     except FileNotFoundError as error:
         return usage("verify", f"{error.filename} does not exist. Mend: check the path", quiet=args.quiet)
     except (ArchiveError, EngineError, LedgerError, NoteError, OSError) as error:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Console
-from rich.text import Text
 
 from extproc.audit.findings import Category, LogSummary, Tally, Verification
+from extproc.cli.audit.terminal import words
 from extproc.core.delivery import Finding as Reconciled
 
 _SHOWN: Final = 50
@@ -25,9 +25,9 @@ def print_verification(result: Verification, took_s: float) -> None:
     """Print what was checked, log by log, then what was found and the result."""
     console = Console()
     for log in result.logs:
-        console.print(Text(log.origin or log.directory, style="bold"), soft_wrap=True)
+        console.print(words(log.origin or log.directory, style="bold"), soft_wrap=True)
         for line in _describe(log):
-            console.print(Text(f"  {line}"), soft_wrap=True)
+            console.print(words(f"  {line}"), soft_wrap=True)
     if result.deliveries or result.undelivered:
         found = ", ".join(f"{count:,} {finding}" for finding, count in sorted(result.deliveries.items()))
         different = sum(result.deliveries.get(each.value, 0) for each in Reconciled if each.is_violation)
@@ -35,16 +35,16 @@ def print_verification(result: Verification, took_s: float) -> None:
             f"deliveries: {found or 'none'}; {result.undelivered:,} decisions of which Envoy reported nothing; "
             f"{different:,} differences between intent and fact"
         )
-        console.print(Text(line), soft_wrap=True)
+        console.print(words(line), soft_wrap=True)
     for category in Category:
         findings = [finding for finding in result.findings if finding.category is category]
         for finding in findings[:_SHOWN]:
-            console.print(Text(f"{category.value}: ", style=_COLOURS[category]) + Text(str(finding)), soft_wrap=True)
+            console.print(words(f"{category.value}: ", style=_COLOURS[category]) + words(str(finding)), soft_wrap=True)
         if len(findings) > _SHOWN:
-            console.print(Text(f"{category.value}: and {len(findings) - _SHOWN:,} more; --json gives all"))
+            console.print(words(f"{category.value}: and {len(findings) - _SHOWN:,} more; --json gives all"))
     entries = sum(log.size for log in result.logs)
-    verdict = Text(result.result.upper(), style="bold green" if result.worst is None else _COLOURS[result.worst])
-    console.print(Text("RESULT ") + verdict + Text(f"  ({entries:,} entries in {took_s:.1f} s)"))
+    verdict = words(result.result.upper(), style="bold green" if result.worst is None else _COLOURS[result.worst])
+    console.print(words("RESULT ") + verdict + words(f"  ({entries:,} entries in {took_s:.1f} s)"))
 
 
 def verification_to_json(result: Verification) -> dict[str, object]:
