@@ -42,16 +42,16 @@ $(MODELS)/digits/samples.json: inference/digits.py $(READY)
 demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy, sidecar, four cells, failover, proof
 	$(BIN)/situs demo --models $(MODELS)
 
-# What only computes runs on every core at once; what starts servers, kills them and waits for them runs by itself.
-COMPUTING := $(addprefix tests/,core detect geo notes policy policy_schema proto review sealed starter strict_yaml structure trust)
-SERVING   := $(addprefix tests/,archive audit bench bundle cli custody e2e engine export independent inference ledger mesh parquet ship sidecar wire witness)
+# What holds an Envoy or a sidecar, or waits for a time, runs by itself; all else runs on every core at once.
+TOGETHER := $(addprefix tests/,archive audit core custody detect engine export geo independent ledger notes parquet policy policy_schema proto review sealed ship starter strict_yaml structure trust witness)
+ALONE    := $(addprefix tests/,bench bundle cli e2e inference mesh sidecar wire)
 
 test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
 else
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(COMPUTING)
-	$(BIN)/python -m pytest $(SERVING)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(TOGETHER)
+	$(BIN)/python -m pytest $(ALONE)
 endif
 
 lint: $(READY)  ## ruff, mypy strict, import directions

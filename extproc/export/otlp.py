@@ -11,19 +11,19 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final, TypeAlias
+
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
+from google.protobuf.json_format import MessageToDict
 
 from extproc.audit.summary import summarise
 from extproc.core.delivery import Finding
-from extproc.extra import load_extra
+from extproc.export.otlp_pb2 import AnyValue, ExportLogsServiceRequest, KeyValue, LogRecord
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.entries import kind_of, parse_entry
 from extproc.ledger.ids import id_from_bytes
 from extproc.ledger.merkle import leaf_hash
 from extproc.notes.errors import MalformedError
-
-if TYPE_CHECKING:
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 ATTRIBUTES: Final = MappingProxyType(
     {
@@ -49,6 +49,7 @@ ATTRIBUTES: Final = MappingProxyType(
 """Attributes of a log record. Its event name is `situs.` and the kind of entry, its body the summary in words; the
 resource has `service.name` (situs) and `service.instance.id` (the log's origin)."""
 
+_Attributes: TypeAlias = RepeatedCompositeFieldContainer[KeyValue]
 _BATCH: Final = 512
 _LENGTH_BYTES: Final = 4
 _NANO: Final = 1_000_000_000
@@ -57,12 +58,11 @@ _INFO, _WARN, _ERROR = 9, 13, 17
 _VIOLATIONS: Final = frozenset(each.value for each in Finding if each.is_violation)
 
 
-def requests_of(origin: str, entries: Iterable[tuple[int, bytes]]) -> "Iterator[ExportLogsServiceRequest]":
-    """Give the entries of one log, with their indices, in requests of at most 512 records. Raises MissingExtraError."""
-    service = load_extra("opentelemetry.proto.collector.logs.v1.logs_service_pb2")
+def requests_of(origin: str, entries: Iterable[tuple[int, bytes]]) -> Iterator[ExportLogsServiceRequest]:
+    """Give the entries of one log, with their indices, in requests of at most 512 records."""
     waiting = iter(entries)
     while batch := list(islice(waiting, _BATCH)):
-        request = service.ExportLogsServiceRequest()
+        request = ExportLogsServiceRequest()
         resource = request.resource_logs.add()
         _set(resource.resource.attributes, "service.name", "situs")
         _set(resource.resource.attributes, "service.instance.id", origin)
@@ -73,20 +73,19 @@ def requests_of(origin: str, entries: Iterable[tuple[int, bytes]]) -> "Iterator[
         yield request
 
 
-def json_line(request: "ExportLogsServiceRequest") -> bytes:
+def json_line(request: ExportLogsServiceRequest) -> bytes:
     """Write a request as one line of JSON. SPEC: OTLP/JSON: names in lowerCamelCase, enumerations as numbers."""
-    json_format = load_extra("google.protobuf.json_format")
-    plain = json_format.MessageToDict(request, use_integers_for_enums=True)
+    plain = MessageToDict(request)
     return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def framed(request: "ExportLogsServiceRequest") -> bytes:
+def framed(request: ExportLogsServiceRequest) -> bytes:
     """Write a request in protobuf, after its length."""
     data = request.SerializeToString(deterministic=True)
     return len(data).to_bytes(_LENGTH_BYTES) + data
 
 
-def _fill(record: Any, origin: str, index: int, data: bytes) -> None:  # noqa: ANN401 - a generated message
+def _fill(record: LogRecord, origin: str, index: int, data: bytes) -> None:
     """Fill in one record; what cannot be read says so, and is not left out."""
     attributes = record.attributes
     _set(attributes, "situs.log.origin", origin)
@@ -118,7 +117,7 @@ def _severity(entry: pb.Entry) -> int:
             return _INFO
 
 
-def _describe(attributes: Any, entry: pb.Entry) -> None:  # noqa: ANN401 - a generated field
+def _describe(attributes: _Attributes, entry: pb.Entry) -> None:
     match kind_of(entry):
         case "decision":
             decision = entry.decision
@@ -144,20 +143,19 @@ def _describe(attributes: Any, entry: pb.Entry) -> None:  # noqa: ANN401 - a gen
             pass
 
 
-def _set(attributes: Any, name: str, value: object) -> None:  # noqa: ANN401 - as above
+def _set(attributes: _Attributes, name: str, value: object) -> None:
     """Add an attribute; an empty text or list says nothing, and is left out."""
     if value in ("", []):
         return
-    attribute = attributes.add(key=name)
+    written = attributes.add(key=name).value
     match value:
         case bool():
-            attribute.value.bool_value = value
+            written.bool_value = value
         case int():
-            attribute.value.int_value = value
+            written.int_value = value
         case str():
-            attribute.value.string_value = value
+            written.string_value = value
         case list():
-            for each in value:
-                attribute.value.array_value.values.add(string_value=each)
+            written.array_value.values.extend(AnyValue(string_value=each) for each in value)
         case _:
             raise TypeError(f"{name}: no attribute is a {type(value).__name__}")

@@ -33,11 +33,12 @@ def test_what_was_erased_and_pruned_verifies(
     private = ask(keys, at=id_to_bytes(decision(5000).id))
     keys.close()
     root = tmp_path / "log"
-    old = write_log(root, at_s=NOW_S - 500 * DAY_S, decisions=700, step_s=DAY_S / 4 if partial else 0.0)
+    old = write_log(root, at_s=NOW_S - 500 * DAY_S, decisions=700, step_s=1.0 if partial else 0.0)
     write_log(root, at_s=NOW_S, first=5000, privates=[private])
     assert _verify(root) == 0
+    before_s = NOW_S - 500 * DAY_S + 300 if partial else NOW_S - 400 * DAY_S
     erase_subject(keeper(root), store, tenant="shop", subject="ada", grounds=GROUNDS)
-    pruned = prune(keeper(root), Order(before_s=NOW_S - 400 * DAY_S, partial=partial), GROUNDS)
+    pruned = prune(keeper(root), Order(before_s=before_s, partial=partial), GROUNDS)
     assert [each.end for each in pruned.recorded] == [256 if partial else 704]
     capsys.readouterr()
     assert _verify(root) == 0

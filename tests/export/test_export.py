@@ -11,15 +11,17 @@ from base64 import b64decode
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
 from google.protobuf.json_format import Parse
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 from independent.programs import compile_judges, program, run
 from ledger.world import IDENTITY, KEY, NOW_S, config, decision, open_log, small_log, write_log
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2  # type: ignore[import-untyped]
 from parquet.records import every_kind, many
 
 from extproc.archive import open_archive
@@ -32,6 +34,7 @@ from extproc.cli.main import main
 from extproc.export.csv_text import cell_of, csv_lines
 from extproc.export.dsse import IN_TOTO, key_id, open_envelope, pae, seal_envelope
 from extproc.export.otlp import ATTRIBUTES, framed, json_line, requests_of
+from extproc.export.otlp_pb2 import ExportLogsServiceRequest
 from extproc.export.parts import Extras
 from extproc.export.picked import MissingTileError, pick_logs
 from extproc.export.selection import export_selection
@@ -346,6 +349,14 @@ def test_log_records_are_read_by_opentelemetrys_own_schema(tmp_path: Path) -> No
     assert int.from_bytes(binary[:4]) == len(binary) - 4
     assert ExportLogsServiceRequest.FromString(binary[4:]) == read
     records = read.resource_logs[0].scope_logs[0].log_records
+    # Whichever version of OpenTelemetry's own schema is installed here: the wire is the same in all of them.
+    theirs = logs_service_pb2.ExportLogsServiceRequest.FromString(binary[4:]).resource_logs[0]
+    (scope,) = _field(theirs, 2)
+    known = _field(scope, 2)
+    assert [(each.time_unix_nano, each.body.string_value) for each in known] == [
+        (each.time_unix_nano, each.body.string_value) for each in records
+    ]
+    assert [each.attributes[0].key for each in known] == ["situs.log.origin"] * 24
     assert len(records) == 24
     assert [record.event_name for record in records[:4]] == [
         "situs.genesis",
@@ -362,6 +373,11 @@ def test_log_records_are_read_by_opentelemetrys_own_schema(tmp_path: Path) -> No
     assert {each.key for record in records for each in record.attributes} <= ATTRIBUTES.keys()
     assert records[10].severity_number == 17
     assert '"severityNumber":9' in line.decode()
+
+
+def _field(message: Message, number: int) -> Any:  # noqa: ANN401 - of a version that is not known here
+    """Give a field by its number, because the versions of that schema differ in names."""
+    return next(value for field, value in message.ListFields() if field.number == number)
 
 
 def test_log_records_come_in_batches(tmp_path: Path) -> None:
