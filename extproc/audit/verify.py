@@ -15,6 +15,7 @@ from extproc.audit.checks.heads import check_heads
 from extproc.audit.checks.inventory import find_logs
 from extproc.audit.checks.jobs import PartJob
 from extproc.audit.checks.joins import Join, count_buckets
+from extproc.audit.checks.kept import Kept, check_kept
 from extproc.audit.checks.linkage import check_end, check_linkage
 from extproc.audit.checks.logs import Job, LogCheck, Result, run_job
 from extproc.audit.checks.prunes import check_prunes
@@ -39,20 +40,22 @@ class NoLogError(LedgerError):
     """There is no log where one was to be verified."""
 
 
-def verify(
+def verify(  # noqa: PLR0913 - what may be asked, each by name
     place: str | Path | Archive,
     trust: Trust | None = None,
     *,
     engine: Engine | None = None,
     progress: Progress | None = None,
     every_signature: bool = False,
+    kept: Sequence[Kept] = (),
 ) -> Verification:
     """Verify every log in a folder, a zip file or a store. Raises NoLogError when there is none.
 
     Without `trust`, the `.vkey` beside each log stands in: that proves the files consistent, not who made them.
     `engine` does the work, by default one part after the other here. Of a write-ahead log the last signature of each
-    segment is verified, because it vouches for those before it; with `every_signature` all of them are. Raises
-    ArchiveError for a place that cannot be read, and EngineError.
+    segment is verified, because it vouches for those before it; with `every_signature` all of them are. `kept` are
+    checkpoints from before, which the logs must continue. Raises ArchiveError for a place that cannot be read,
+    EngineError, and MalformedError for a kept checkpoint that is none.
     """
     trust = trust or Trust()
     engine = engine or SerialEngine()
@@ -88,7 +91,7 @@ def verify(
         witnessed = check_witnesses(logs, trust)
         epochs = {log.files.name: check_keys(log) for log in logs}
         check_linkage(logs)
-        seen = list(check_heads(logs, engine))
+        seen = [*check_heads(logs, engine), *check_kept(kept, logs)]
 
         # 4. Deliveries against decisions, wherever they were recorded.
         join.settle(findings)

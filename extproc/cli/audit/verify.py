@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from extproc.archive import ArchiveError, open_archive
 from extproc.audit.check_proof import is_selection
+from extproc.audit.checks.kept import Kept
 from extproc.audit.trust import load_trust
 from extproc.audit.verify import find_logs, verify
 from extproc.cli.audit.usage import usage
@@ -50,8 +51,9 @@ Give --key the public key that the operator handed you once, before you needed i
 and witnesses. Without either the key beside the log is used: then the result says that the files are consistent, but
 not who made them.
 
-A log shows that nobody changed it after signing. That its owner never signed another one, only witnesses show. That its
-decisions follow from their policies, `situs audit replay` shows.
+A log shows that nobody changed it after signing. That its owner never signed another one, witnesses show, or a
+checkpoint that you kept yourself: keep one of each log now and then, and give it with --kept. That decisions follow from
+their policies, `situs audit replay` shows.
 
 Of an export the list of files and the summary are checked too, and who signed that, by the same keys."""
 
@@ -110,6 +112,14 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         help="with --trust: the witnesses must have seen each log so shortly before its end: 90s, 10m, 1h, 1d",
     )
     parser.add_argument(
+        "--kept",
+        metavar="FILE",
+        type=Path,
+        action="append",
+        default=[],
+        help="a checkpoint that you kept from an earlier day, a copy of log/checkpoint; may be given again",
+    )
+    parser.add_argument(
         "--every-signature",
         action="store_true",
         help="verify the signature of every batch, not only those that vouch for all others",
@@ -136,7 +146,14 @@ def run(args: argparse.Namespace) -> int:
             archive = open_archive(args.place)
             if is_selection(archive) and not find_logs(archive):
                 return usage("verify", _SELECTION.format(args.place), quiet=args.quiet)
-            result = verify(archive, trust, engine=engine, progress=progress, every_signature=args.every_signature)
+            result = verify(
+                archive,
+                trust,
+                engine=engine,
+                progress=progress,
+                every_signature=args.every_signature,
+                kept=[Kept(file=str(path), note=path.read_bytes()) for path in args.kept],
+            )
             stated = check_export(archive, [key.public for key in trust.roots], result.logs)
             result = replace(result, findings=[*result.findings, *stated])
     except FileNotFoundError as error:
