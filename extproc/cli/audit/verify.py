@@ -19,6 +19,7 @@ from extproc.audit.check_proof import is_selection
 from extproc.audit.checks.kept import Kept
 from extproc.audit.trust import load_trust
 from extproc.audit.verify import find_logs, verify
+from extproc.cli.audit.proving import add_trust
 from extproc.cli.audit.usage import usage
 from extproc.cli.audit.verify_text import print_verification, verification_to_json
 from extproc.engine import EngineError, open_engine
@@ -52,8 +53,8 @@ and witnesses. Without either the key beside the log is used: then the result sa
 not who made them.
 
 A log shows that nobody changed it after signing. That its owner never signed another one, witnesses show, or a
-checkpoint that you kept yourself: keep one of each log now and then, and give it with --kept. That decisions follow from
-their policies, `situs audit replay` shows.
+checkpoint that you kept yourself: keep one of each log now and then, and give it with --kept. That decisions follow
+from their policies, `situs audit replay` shows.
 
 Of an export the list of files and the summary are checked too, and who signed that, by the same keys."""
 
@@ -91,20 +92,7 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "place", metavar="PLACE", help="a folder with a log or with logs below it, a zip file, or s3://BUCKET/PREFIX"
     )
-    parser.add_argument(
-        "--key",
-        metavar="FILE",
-        type=Path,
-        action="append",
-        default=[],
-        help="a .vkey file that you trust, or a folder of them; may be given again",
-    )
-    parser.add_argument(
-        "--trust",
-        metavar="FILE",
-        type=Path,
-        help="a policy of logs and witnesses that you trust (https://c2sp.org/tlog-policy)",
-    )
+    add_trust(parser)
     parser.add_argument(
         "--witnessed-within",
         metavar="PERIOD",
