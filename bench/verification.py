@@ -142,7 +142,7 @@ def write_log(  # noqa: PLR0913 - what the log is made of, each by name
         while len(waiting) >= batch:
             writer.append(waiting[:batch])
             del waiting[:batch]
-    writer.append([*waiting, *behind, close_to_entry(at_s=now_s + records, reason="shutdown")])
+    writer.append([*waiting, *behind, close_to_entry(at_s=now_s + 1 + records / 1000, reason="shutdown")])
     writer.close()
     lock.release()
     return sizes
