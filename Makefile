@@ -42,9 +42,9 @@ $(MODELS)/digits/samples.json: inference/digits.py $(READY)
 demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy, sidecar, four cells, failover, proof
 	$(BIN)/situs demo --models $(MODELS)
 
-# What holds an Envoy or a sidecar, or waits for a time, runs by itself; all else runs on every core at once.
-TOGETHER := $(addprefix tests/,archive audit core custody detect engine export geo independent ledger notes parquet policy policy_schema proto review sealed ship starter strict_yaml structure trust witness)
-ALONE    := $(addprefix tests/,bench bundle cli e2e inference mesh sidecar wire)
+# What measures, or kills Envoys and sidecars under load, runs by itself; all else runs on every core at once.
+TOGETHER := $(addprefix tests/,archive audit bundle cli core custody detect engine export geo independent inference ledger mesh notes parquet policy policy_schema proto review sealed ship starter strict_yaml structure trust wire witness)
+ALONE    := $(addprefix tests/,bench e2e sidecar)
 
 test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
 ifdef ARGS
