@@ -16,7 +16,6 @@ from extproc.audit.published import (
     covering_note,
     find_published,
     read_bundle,
-    read_entry,
     tree_of,
 )
 from extproc.audit.tlog_proof import TlogProof, format_tlog_proof
@@ -183,14 +182,6 @@ def _decision_of(data: bytes) -> bytes:
         return parse_entry(data).decision.id
     except MalformedError:
         return b""
-
-
-def read_stored(archive: Archive, place: Place) -> bytes:
-    """Give the stored bytes of an entry. Raises NotFoundError for one that was pruned."""
-    try:
-        return read_entry(archive, place.log, place.index)
-    except FileNotFoundError:
-        raise NotFoundError(f"{place.log.name}: entry {place.index} is not here: it was pruned") from None
 
 
 def _read_if_there(archive: Archive, name: str) -> bytes:

@@ -1,15 +1,13 @@
 """One body of files in each kind of place."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import obstore
 import pytest
 from archive.world import FILES, write_zip
-from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
+from support.s3 import s3_server
 
 from extproc.archive import Archive, open_archive
 
@@ -17,16 +15,8 @@ from extproc.archive import Archive, open_archive
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """An S3-compatible store on loopback, with an empty bucket `evidence`."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        _, port = server.get_host_and_port()
-        endpoint = f"http://127.0.0.1:{port}"
-        httpx.put(f"{endpoint}/evidence", trust_env=False).raise_for_status()
+    with s3_server("evidence") as endpoint:
         yield endpoint
-    finally:
-        server.stop()
 
 
 @pytest.fixture

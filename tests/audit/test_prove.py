@@ -16,8 +16,8 @@ from ledger.world import IDENTITY, KEY, NOW_S, config, decision, small_log, writ
 from extproc.archive import open_archive
 from extproc.audit.check_proof import check_proof, check_selection
 from extproc.audit.handout import ENTRY, PROOF, SCRIPT, SHOWN, handout_of
-from extproc.audit.prove import NotFoundError, Proof, find_entry, prove, prove_all, read_stored
-from extproc.audit.published import find_published, read_range
+from extproc.audit.prove import NotFoundError, Proof, find_entry, prove, prove_all
+from extproc.audit.published import find_published, read_entry, read_range
 from extproc.audit.tlog_proof import HEADER, TlogProof, format_tlog_proof, parse_tlog_proof
 from extproc.audit.trust import Trust
 from extproc.cli.main import main
@@ -105,12 +105,12 @@ def test_progress_is_told_and_what_was_pruned_is_named(tmp_path: Path) -> None:
     (log / "log/tile/entries/000").unlink()
     for target in (f"{IDENTITY.signer}/{log.name}:7",):
         place = find_entry(archive, target)
-        for read in (prove, read_stored):
-            with pytest.raises(NotFoundError, match="pruned"):
-                read(archive, place)
+        with pytest.raises(NotFoundError, match="pruned"):
+            prove(archive, place)
     # The hashes stay, so all else still proves.
     assert check_proof((p := _prove(tmp_path, decision(290).id)).proof, p.entry, trusted()).index == 291
-    assert read_stored(archive, find_entry(archive, decision(290).id)) == p.entry
+    kept = find_entry(archive, decision(290).id)
+    assert read_entry(archive, kept.log, kept.index) == p.entry
 
 
 def test_what_is_changed_does_not_prove(tmp_path: Path) -> None:

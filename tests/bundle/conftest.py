@@ -1,16 +1,14 @@
 """Places from which bundles come: real ones, and the one in memory that stands in for them elsewhere."""
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import obstore
 import pytest
 from bundle.world import Authority, MemorySource, WebServer, make_authority, serve_file, web_server
-from moto.server import ThreadedMotoServer
 from obstore.store import S3Store
+from support.s3 import s3_server
 
 from extproc.bundle.locations import source_of
 from extproc.bundle.source import Source, SourceOptions
@@ -38,16 +36,8 @@ def web(authority: Authority) -> Iterator[WebServer]:
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
     """An S3-compatible store on loopback, with an empty bucket `policies`."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        _, port = server.get_host_and_port()
-        endpoint = f"http://127.0.0.1:{port}"
-        httpx.put(f"{endpoint}/policies", trust_env=False).raise_for_status()
+    with s3_server("policies") as endpoint:
         yield endpoint
-    finally:
-        server.stop()
 
 
 @pytest.fixture

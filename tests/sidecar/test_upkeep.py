@@ -188,12 +188,18 @@ async def test_witnesses_cosign_to_the_last_entry_and_a_disk_that_was_set_back_i
         assert "cosigned" in said
 
 
-async def test_the_log_is_shipped_to_its_close(setup: Setup) -> None:
+def _shipping(setup: Setup) -> tuple[Path, Path]:
+    """Have the sidecar ship to a folder each second; give the folder and the configuration."""
     store = setup.root / "store"
     store.mkdir()
     config = setup.root / "shipping.yaml"
     config.write_text(f'apiVersion: situs/v1\nregions:\n  eu-fra: {{to: "{store}", every_s: 1}}\n')
     setup.options += ["--ship", str(config)]
+    return store, config
+
+
+async def test_the_log_is_shipped_to_its_close(setup: Setup) -> None:
+    store, _ = _shipping(setup)
     await _run(setup, _GERMAN, until=store / "test")
     said = _situs("audit", "verify", store)
     assert "VERIFIED" in said
@@ -202,11 +208,7 @@ async def test_the_log_is_shipped_to_its_close(setup: Setup) -> None:
 
 
 async def test_the_end_is_shipped_too_when_all_processes_are_told_to_stop_at_once(setup: Setup) -> None:
-    store = setup.root / "store"
-    store.mkdir()
-    config = setup.root / "shipping.yaml"
-    config.write_text(f'apiVersion: situs/v1\nregions:\n  eu-fra: {{to: "{store}", every_s: 1}}\n')
-    setup.options += ["--ship", str(config)]
+    store, _ = _shipping(setup)
     sidecar = Sidecar(setup)
     try:
         await sidecar.start()
@@ -330,11 +332,7 @@ def _status_of(log: Path) -> Path:
 
 
 async def test_a_sidecar_that_is_killed_leaves_no_shipper_behind(setup: Setup) -> None:
-    store = setup.root / "store"
-    store.mkdir()
-    config = setup.root / "shipping.yaml"
-    config.write_text(f'apiVersion: situs/v1\nregions:\n  eu-fra: {{to: "{store}", every_s: 1}}\n')
-    setup.options += ["--ship", str(config)]
+    store, config = _shipping(setup)
     sidecar = Sidecar(setup)
     try:
         await sidecar.start()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from extproc.audit.checks.jobs import PART_ENTRIES, HeadOf, HeadsJob
 from extproc.audit.checks.logs import LogCheck
+from extproc.audit.checks.stated import contradiction
 from extproc.audit.checks.trees import open_tiles
 from extproc.audit.findings import Category, Finding, Findings
 from extproc.engine import Engine
@@ -87,28 +88,16 @@ def check_heads_of_part(job: HeadsJob) -> tuple[list[Finding], list[Absent]]:
 
 
 def _compare(findings: Findings, index: int, stated: Checkpoint, of: HeadOf, trees: Mapping[str, TileTree]) -> None:
-    name = of.log or "."
-    if stated.size > of.size:
-        findings.add(
-            Category.INTEGRITY,
-            f"has seen more of {stated.origin} than there is: {name} was rolled back",
-            entry=index,
-            expected=f"{stated.size} entries",
-            found=str(of.size),
-        )
-    elif stated.size <= of.published:
-        try:
-            root = trees[stated.origin].root(stated.size)
-        except (FileNotFoundError, MalformedError):
-            return  # its own check has said so
-        if root != stated.root:
-            findings.add(
-                Category.INTEGRITY,
-                f"has seen another tree of {stated.size} entries of {stated.origin} than {name} has: a fork",
-                entry=index,
-                expected=stated.root.hex(),
-                found=root.hex(),
-            )
+    against = contradiction(stated, size=of.size, published=of.published, tiles=trees[stated.origin])
+    if against is None:
+        return
+    name, origin = of.log or ".", stated.origin
+    message = (
+        f"has seen more of {origin} than there is: {name} was rolled back"
+        if against.short
+        else f"has seen another tree of {stated.size} entries of {origin} than {name} has: a fork"
+    )
+    findings.add(Category.INTEGRITY, message, entry=index, expected=against.expected, found=against.found)
 
 
 def _read_heads(job: HeadsJob) -> Iterator[tuple[int, bytes]]:

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from extproc.audit.checks.logs import LogCheck
+from extproc.audit.checks.stated import contradiction
 from extproc.audit.checks.trees import open_tiles
 from extproc.audit.findings import Category, Finding
 from extproc.ledger.checkpoint import Checkpoint, parse_checkpoint
-from extproc.notes.errors import MalformedError, NoteError
+from extproc.notes.errors import NoteError
 from extproc.notes.note import open_note, parse_note
 
 
@@ -48,25 +49,16 @@ def check_kept(kept: Sequence[Kept], logs: Sequence[LogCheck]) -> Iterator[Findi
 
 
 def _compare(file: str, stated: Checkpoint, log: LogCheck) -> Iterator[Finding]:
-    name = log.files.shown
-    if stated.size > log.size:
-        yield Finding(
-            category=Category.INTEGRITY,
-            message=f"states more of {stated.origin} than there is: {name} was set back",
-            file=file,
-            expected=f"{stated.size} entries",
-            found=str(log.size),
-        )
-    elif stated.size <= log.published:
-        try:
-            root = open_tiles(log.archive, log.files.name, log.published).root(stated.size)
-        except (FileNotFoundError, MalformedError):
-            return  # the log's own check has said so
-        if root != stated.root:
-            yield Finding(
-                category=Category.INTEGRITY,
-                message=f"states another tree of {stated.size} entries of {stated.origin} than {name} has: a fork",
-                file=file,
-                expected=stated.root.hex(),
-                found=root.hex(),
-            )
+    tiles = open_tiles(log.archive, log.files.name, log.published)
+    against = contradiction(stated, size=log.size, published=log.published, tiles=tiles)
+    if against is None:
+        return
+    name, origin = log.files.shown, stated.origin
+    message = (
+        f"states more of {origin} than there is: {name} was set back"
+        if against.short
+        else f"states another tree of {stated.size} entries of {origin} than {name} has: a fork"
+    )
+    yield Finding(
+        category=Category.INTEGRITY, message=message, file=file, expected=against.expected, found=against.found
+    )
