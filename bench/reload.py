@@ -23,6 +23,7 @@ from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
 from bench.ladder import Load, Rung, Standing, Yard, demo_policy
+from bench.sample import Sample
 from bench.synthetic import Size, region_ids, write_synthetic
 from extproc.audit.show import read_records
 from extproc.core.iso3166 import COUNTRIES
@@ -124,7 +125,7 @@ def _measure(case: str, yard: Yard, standing: Standing, change: Change | None, p
     began_s = time.time()
     numbers = count(1)
     for _ in range(plan.rounds):
-        quiet = standing.load(load)
+        quiet = _load_quietly(standing, load)
         stop = threading.Event()
         changing = threading.Thread(target=_change_until, args=(stop, change, numbers, renamed_s, plan.every_s))
         changing.start()
@@ -151,6 +152,12 @@ def _measure(case: str, yard: Yard, standing: Standing, change: Change | None, p
             )
     took_ms = _took_ms(yard.log_of(Rung.PAGE), began_s, renamed_s)
     return Reloaded(case=case, changes=len(renamed_s), rounds=rounds, took_ms=took_ms)
+
+
+def _load_quietly(standing: Standing, load: Load) -> Sample:
+    """Put the load on while nothing changes. A machine that is shared gets a second try; then a failure is ours."""
+    sample = standing.load(load, may_fail=True)
+    return sample if not sample.failed else standing.load(load)
 
 
 def _change_until(

@@ -136,18 +136,21 @@ def test_killed_at_any_moment(bucket: Bucket, logs: Logs, proxy: Proxy, tmp_path
     )
     command = [sys.executable, "-m", "extproc", "audit", "ship", str(logs.root), "--config", str(config)]
     grown: set[int] = set()
+    longest_s = 0.5
     for life in range(12):
         logs.grow(dice.randrange(100, 900))
         seen = proxy.accepted
         process = subprocess.Popen([*command, "--follow"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         _until(lambda seen=seen: proxy.accepted > seen, 30)  # type: ignore[misc]
-        time.sleep(dice.random() * 0.5)
+        time.sleep(dice.random() * longest_s)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate(timeout=10)
         sizes = snapshot(sorted(bucket.versions()), bucket.read, tmp_path / "copy")
         if sizes:
             sound(tmp_path / "copy")
             grown.add(sum(sizes))
+        if len(grown) < 3:
+            longest_s *= 1.4  # a slow machine ships less in a life
         if life % 4 == 3:
             logs.close()
             logs.begin()
