@@ -19,7 +19,9 @@ import yaml
 from bench.messages import CLAIMS, access_log_message, processing_requests
 from extproc.core.decide import Decision, decide
 from extproc.core.delivery import Delivery
-from extproc.core.health import HealthState, RegionHealth
+from extproc.core.routing.choose import Moment
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import Standing
 from extproc.core.steering import Steer
 from extproc.demo.places import write_geo_database
 from extproc.ledger.entries import decision_to_entry, delivery_to_entry
@@ -27,6 +29,7 @@ from extproc.names import ATTEMPT_LOG, REQUEST_LOG
 from extproc.sidecar.configuration import Files, Origin, load_configuration
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.identifiers import DecisionIds
+from extproc.sidecar.inflight import InFlight, OwnCounters
 from extproc.sidecar.live import Live
 from extproc.sidecar.metrics import Metrics
 from extproc.wire.access_log import AccessLogReader
@@ -63,8 +66,8 @@ def measure_handler(work: Path, *, calls: int) -> list[Handled]:
         write_policy(policy, regions)
         live = Live(load_configuration(Files(policy=Origin(location=str(policy)), geo=geo)))
         for region in live.current.snapshot.policy.regions:
-            seen = RegionHealth(state=HealthState.UP, observed_at_s=time.time(), latencies_s=(0.011, 0.009, 0.012))
-            live.observe(region.id, seen)
+            seen = Standing(state=HealthState.UP, observed_at_s=time.time(), latency_s=0.009, budget=128.0)
+            live.standing(region.id, seen)
         for caller, claims in (("without a token", None), ("with a token", CLAIMS)):
             results.append(_measure(live, caller, processing_requests(claims=claims), calls))
     return results
@@ -91,12 +94,19 @@ def _measure(live: Live, caller: str, messages: list[bytes], calls: int) -> Hand
     responder = Responder()
     metrics = Metrics()
     made: list[Delivery] = []
-    deliveries = Deliveries(clock=time.time, deliver=made.append, tried=lambda _region, _attempt: None)
+    in_flight = InFlight(OwnCounters(len(current.catalogue)), current.catalogue, longest_s=60.0)
+    in_flight.opened()
+    deliveries = Deliveries(
+        clock=time.time, deliver=made.append, tried=lambda _ended, _model: None, in_flight=in_flight
+    )
 
     def decided(message: bytes) -> Decision:
-        decision_id = ids.make(now_s)
         return decide(
-            current.reader.requests.read(message, now_s), current.snapshot, now_s=now_s, decision_id=decision_id
+            current.reader.requests.read(message, now_s),
+            current.snapshot,
+            now_s=now_s,
+            decision_id=ids.make(now_s),
+            moment=Moment(in_flight=in_flight.at(current.catalogue)),
         )
 
     facts = [current.reader.requests.read(message, now_s) for message in messages]

@@ -20,10 +20,11 @@ from bench.meter import peak_rss_mib, rss_mib
 from bench.synthetic import AS_OF, MODELS, Size, write_synthetic
 from extproc.core.decide import decide
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
-from extproc.core.health import HealthState, RegionHealth
 from extproc.core.ids import ConfigRevision, DataClass, DecisionId, Jurisdiction, ModelId, OverrideId
 from extproc.core.jurisdiction import Jurisdictions, classes_of, judge, jurisdictions_of, ruling_for
 from extproc.core.overrides import Suspension, TargetKind
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import Standing
 from extproc.core.snapshot import Snapshot
 from extproc.core.tables import Epoch, PolicyTables, Tenant
 from extproc.demo.process import ProcessFailedError, python
@@ -203,9 +204,9 @@ def _decide_us(
     tables: PolicyTables, questions: list[RequestFacts], orders: tuple[Suspension, ...], now_s: float
 ) -> tuple[float, float]:
     """Give what a decision takes for a question that is new, and for one that is known."""
-    up = RegionHealth(state=HealthState.UP, observed_at_s=now_s, latencies_s=(0.011, 0.009))
+    up = Standing(state=HealthState.UP, observed_at_s=now_s, latency_s=0.009, budget=128.0)
     snapshot = Snapshot(
-        revision=ConfigRevision("sha256:0"), policy=tables, suspensions=orders, health=(up,) * len(tables.regions)
+        revision=ConfigRevision("sha256:0"), policy=tables, suspensions=orders, standings=(up,) * len(tables.regions)
     )
 
     def ask(facts: RequestFacts) -> object:

@@ -22,8 +22,7 @@ from typing import Final, TypeAlias
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from bench.ladder import Load, Rung, Standing, Yard, demo_policy
-from bench.sample import Sample
+from bench.ladder import Load, Rung, Sample, Standing, Yard, demo_policy
 from bench.synthetic import Size, region_ids, write_synthetic
 from extproc.audit.show import read_records
 from extproc.core.iso3166 import COUNTRIES

@@ -30,14 +30,15 @@ from extproc.mesh.parse import load_mesh
 from extproc.notes.keys import load_or_create_key
 from extproc.sidecar.configuration import PROGRAM_VERSION, Files, Origin, load_configuration
 from extproc.sidecar.deliveries import Deliveries
-from extproc.sidecar.health import HealthBoard
 from extproc.sidecar.hop import Hop
+from extproc.sidecar.inflight import InFlight, OwnCounters
 from extproc.sidecar.live import Live
 from extproc.sidecar.metrics import Metrics
-from extproc.sidecar.probes import probe_forever
 from extproc.sidecar.recorder import Recorder
+from extproc.signals.board import Board
+from extproc.signals.cells import probe_forever
 from extproc.wire.response import Responder
-from extproc.wire.server import Process, WireServer
+from extproc.wire.server import LogStream, Process, WireServer
 
 STEERING: Final = Steer(plan=(RegionId("eu-fra"), RegionId("eu-ams")), route="eu-fra>eu-ams")
 """What a sidecar that decides nothing answers."""
@@ -68,7 +69,9 @@ async def _serve(args: argparse.Namespace) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with AsyncExitStack() as stack:
         process = _noop() if args.kind == "noop" else await _hop(args, stack)
-        wire = await WireServer.start(args.listen, process=process, open_log=lambda: lambda _message: None)
+        wire = await WireServer.start(
+            args.listen, process=process, open_log=lambda: LogStream(take=lambda _message: None)
+        )
         stack.push_async_callback(wire.drain, 1.0)
         gc.collect()
         gc.freeze()
@@ -89,7 +92,11 @@ async def _hop(args: argparse.Namespace, stack: AsyncExitStack) -> Hop:
     configuration = load_configuration(Files(policy=Origin(location=str(args.policy)), geo=args.geo_db))
     mesh = load_mesh(args.mesh, configuration.tables, configuration.reading)
     live = Live(configuration)
-    board = HealthBoard(live, time.time)
+    catalogue = live.current.catalogue
+    in_flight = InFlight(OwnCounters(len(catalogue)), catalogue, longest_s=60.0)
+    board = Board(
+        configuration.tables.regions, publish=live, clock=time.time, in_flight=in_flight.of, checks_models=False
+    )
     probes = asyncio.create_task(
         probe_forever({region: [str(entry.endpoints[0])] for region, entry in mesh.regions.items()}, board.probed)
     )
@@ -107,7 +114,13 @@ async def _hop(args: argparse.Namespace, stack: AsyncExitStack) -> Hop:
     return Hop(
         live=live,
         recorder=recorder,
-        deliveries=NoDeliveries(clock=time.time, deliver=lambda _delivery: None, tried=board.attempted),
+        deliveries=NoDeliveries(
+            clock=time.time,
+            deliver=lambda _delivery: None,
+            tried=lambda _ended, _model: None,
+            in_flight=in_flight,
+        ),
+        in_flight=in_flight,
         metrics=Metrics(),
         clock=time.time,
     )

@@ -31,7 +31,8 @@ from extproc.audit.trust import Trust
 from extproc.audit.verify import verify
 from extproc.core.decide import Decision, decide
 from extproc.core.delivery import Attempt, Delivery, intent_of, reconcile
-from extproc.core.health import HealthState, RegionHealth
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import Standing
 from extproc.core.steering import Steer
 from extproc.demo.places import write_geo_database
 from extproc.engine import ProcessEngine
@@ -127,7 +128,7 @@ def write_log(  # noqa: PLR0913 - what the log is made of, each by name
     live = Live(load_configuration(Files(policy=Origin(location=str(policy)), geo=geo)))
     now_s = time.time()
     for region in live.current.snapshot.policy.regions:
-        live.observe(region.id, RegionHealth(state=HealthState.UP, observed_at_s=now_s, latencies_s=(0.011, 0.009)))
+        live.standing(region.id, Standing(state=HealthState.UP, observed_at_s=now_s, latency_s=0.009, budget=128.0))
     identity = LogIdentity(org="bench", env="bench", region="eu-fra", node="bench", worker="0")
     writer, lock = start_log(root, identity=identity, key=key, durability="page", program="bench", clock=lambda: now_s)
     waiting = [config_to_entry(live.current.snapshot, at_s=now_s, program="bench")]

@@ -5,5 +5,5 @@ implies (:mod:`bench.profiles.policies`). Each gateway is a real Envoy with a re
 three reach the same four real cells, so that an outage hits all alike.
 
 One thing is emulated: the way to each region. Between gateways and cells stand relays that delay every byte by half of
-the region's declared round trip, and a new connection by a whole one (:mod:`bench.profiles.relay`).
+the region's declared round trip, and a new connection by a whole one (:mod:`extproc.demo.relay`).
 """

@@ -15,8 +15,8 @@ from bench.profiles.traffic import KINDS
 from extproc.audit.show import read_records
 from extproc.core.decide import Decision
 from extproc.core.delivery import Delivery
-from extproc.core.health import HealthState
 from extproc.core.ids import RegionId
+from extproc.core.routing.health import HealthState
 from extproc.core.steering import Steer
 from extproc.core.tables import Profile
 from extproc.demo.process import python

@@ -76,7 +76,7 @@ class Worlds:
             to_port = self._home.cell_port(region)
             self._relays[region] = Child(
                 f"relay to {region}",
-                python("bench.profiles.relay", str(self._ports[region]), str(to_port), str(rtt_s)),
+                python("extproc.demo.relay", str(self._ports[region]), str(to_port), str(rtt_s)),
                 self._home.folder.output(f"relay-{region}"),
             )
         # A world starts its cells before its Envoy. These stand before all three gateways, so they are started first.

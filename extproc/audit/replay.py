@@ -1,10 +1,15 @@
-"""Deciding again from a record: the same facts, health and time must give the same decision."""
+"""Deciding again from a record: the same facts, beliefs and time must give the same decision."""
+
+from math import inf
 
 from extproc.core.decide import Decision, decide
-from extproc.core.health import NEVER_OBSERVED, RegionHealth
-from extproc.core.ids import RegionId
+from extproc.core.fitness import Unfit
+from extproc.core.ids import DependencyId, ModelId, RegionId
+from extproc.core.jurisdiction import Verdict
 from extproc.core.overrides import Suspension
-from extproc.core.region import Estimate
+from extproc.core.reasons import Exclusion
+from extproc.core.routing.choose import Estimate, Moment
+from extproc.core.routing.standing import UNSEEN, Standing
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.tables import PolicyTables
 
@@ -18,12 +23,14 @@ def replay(
     policy is not asked again, and the result says nothing of it.
     """
     estimates = {} if recorded.choice is None else {each.region: each for each in recorded.choice.estimates}
+    # Regions without an estimate were not permitted, so nothing of them was looked at.
+    believed = [estimates.get(region.id) for region in policy.regions]
     snapshot = Snapshot(
         revision=recorded.config,
         policy=policy,
         suspensions=suspensions,
-        # Regions without an estimate were not permitted, so their health was never looked at.
-        health=tuple(_health(estimates, region.id, recorded.decided_at_s) for region in policy.regions),
+        standings=tuple(_standing(each, recorded.decided_at_s) for each in believed),
+        fitness=_fitness(recorded),
         shadow=shadow,
     )
     return decide(
@@ -32,14 +39,56 @@ def replay(
         now_s=recorded.decided_at_s,
         decision_id=recorded.id,
         shadow_facts=None if recorded.shadow is None else recorded.shadow.facts,
+        moment=_moment(believed),
     )
 
 
-def _health(estimates: dict[RegionId, Estimate], region: RegionId, now_s: float) -> RegionHealth:
-    """Turn an estimate back into the observation that it was made of."""
-    estimate = estimates.get(region)
+def _standing(estimate: Estimate | None, now_s: float) -> Standing:
+    """Turn an estimate back into what it was made of, at the time of the decision."""
     if estimate is None:
-        return NEVER_OBSERVED
-    observed_at_s = now_s - estimate.age_s if estimate.age_s is not None else 0.0
-    latencies_s = () if estimate.latency_s is None else (estimate.latency_s,)
-    return RegionHealth(state=estimate.state, observed_at_s=observed_at_s, latencies_s=latencies_s)
+        return UNSEEN
+    return Standing(
+        state=estimate.state,
+        observed_at_s=now_s - estimate.age_s if estimate.age_s is not None else 0.0,
+        latency_s=estimate.latency_s,
+        budget=inf if estimate.budget is None else float(estimate.budget),
+        missing_slo=estimate.missing_slo,
+    )
+
+
+def _moment(believed: list[Estimate | None]) -> Moment:
+    """Give what was of that moment and request alone, where there was anything."""
+    known = [each for each in believed if each is not None]
+    counted = any(each.budget is not None or each.in_flight for each in known)
+    preferred = any(each.preference is not None for each in known)
+    return Moment(
+        in_flight=[0 if each is None else each.in_flight for each in believed] if counted else (),
+        preference=[_preference(each, len(believed)) for each in believed] if preferred else (),
+    )
+
+
+def _preference(estimate: Estimate | None, last: int) -> int:
+    return last if estimate is None or estimate.preference is None else estimate.preference
+
+
+def _fitness(recorded: Decision) -> dict[ModelId, tuple[Unfit, ...]]:
+    """Give the regions that a verdict found unfit. Those that the law excluded before were not asked."""
+    if recorded.facts.model is None:
+        return {}
+    verdicts = [recorded.verdict, None if recorded.shadow is None else recorded.shadow.verdict]
+    unfit = {each.region: each for verdict in verdicts if verdict is not None for each in _unfit(verdict)}
+    return {recorded.facts.model: tuple(unfit.values())} if unfit else {}
+
+
+def _unfit(verdict: Verdict) -> list[Unfit]:
+    return [
+        Unfit(
+            region=RegionId(each.region),
+            why=each.exclusion,
+            by=DependencyId(each.excluded_by)
+            if each.exclusion is Exclusion.DEPENDENCY_STALE and each.excluded_by is not None
+            else None,
+        )
+        for each in verdict.regions
+        if each.exclusion is not None and each.exclusion.is_of_fitness
+    ]

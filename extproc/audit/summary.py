@@ -85,7 +85,7 @@ def _summarise_shadow(decision: pb.Decision) -> str:
         return ""
     verdict, other = decision.verdict, shadow_verdict(decision)
     # The shadow policy says nothing of tier 2, so what tier 2 refused is not held against it.
-    refusal = "" if decision.deny.refusal == Refusal.NO_SERVING_REGION else decision.deny.refusal
+    refusal = "" if decision.deny.refusal in (Refusal.NO_SERVING_REGION, Refusal.SPILL_REFUSED) else decision.deny.refusal
     permitted, others = permitted_regions(verdict), permitted_regions(other)
     if decision.shadow.refusal and decision.shadow.refusal != refusal:
         return f"; the shadow policy would refuse: {decision.shadow.refusal}"

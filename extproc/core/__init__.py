@@ -5,7 +5,7 @@ randomness, no I/O, no protobuf and no gRPC: time, identifiers, geolocation resu
 values, so that a recorded decision can be replayed and gives the same answer.
 
 Read :func:`extproc.core.decide.decide` first, then :mod:`extproc.core.jurisdiction` (tier 1) and
-:mod:`extproc.core.region` (tier 2). :mod:`extproc.core.tables` is what the policy compiler produces and what
+:mod:`extproc.core.routing.choose` (tier 2). :mod:`extproc.core.tables` is what the policy compiler produces and what
 the tiers read.
 
 Rules kept here, each with a property test that tries to break it:

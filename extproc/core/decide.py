@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from extproc.core.facts import RequestFacts
+from extproc.core.fitness import Unfit
 from extproc.core.ids import ConfigRevision, Country, DecisionId, Jurisdiction, PolicyRevision, RegionId
 from extproc.core.jurisdiction import Jurisdictions, Undecided, Verdict, classes_of, judge, jurisdictions_of
 from extproc.core.overrides import Suspension
 from extproc.core.reasons import Fault, Refusal
-from extproc.core.region import Choice, choose
+from extproc.core.routing.choose import UNCOUNTED, Choice, Moment, choose
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steer, Steering, format_plan
 from extproc.core.tables import Epoch, OnMismatch, Permit, PolicyTables, Tenant
@@ -92,16 +93,19 @@ def decide(
     now_s: float,
     decision_id: DecisionId,
     shadow_facts: RequestFacts | None = None,
+    moment: Moment = UNCOUNTED,
 ) -> Decision:
     """Decide one request. Pure: the same arguments give an equal decision, whenever and wherever.
 
     `now_s` is Unix time in seconds. `shadow_facts` are what the shadow policy reads of the same request; None where it
-    reads the same. Never raises for any facts: what cannot be decided is a refusal.
+    reads the same. `moment` is what tier 2 knows of this moment alone. Never raises for any facts: what cannot be decided
+    is a refusal.
     """
+    unfit = () if facts.model is None else snapshot.fitness.get(facts.model, ())
     shadow = _shadowed(facts, shadow_facts, snapshot, now_s)
 
     # 1. Tier 1: where the request may go, if anywhere.
-    ruled = rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s)
+    ruled = rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s, unfit=unfit)
 
     def decided(steering: Steering, choice: Choice | None = None, transfers: tuple[Transfer, ...] = ()) -> Decision:
         return Decision(
@@ -125,13 +129,15 @@ def decide(
     choice = choose(
         permitted=verdict.permitted,
         regions=policy.regions,
-        health=snapshot.health,
+        standings=snapshot.standings,
+        deployment=policy.deployment,
         plan_length=policy.plan_length,
-        ranks=policy.deployment.ranks,
         now_s=now_s,
+        moment=moment,
     )
     if not choice.plan:
-        return decided(Deny(refusal=Refusal.NO_SERVING_REGION, retry_after_s=RETRY_AFTER_S), choice)
+        refusal = Refusal.SPILL_REFUSED if choice.is_full else Refusal.NO_SERVING_REGION
+        return decided(Deny(refusal=refusal, retry_after_s=RETRY_AFTER_S), choice)
 
     # 3. Steering: the plan by name, and each transfer that it may cause.
     plan = [policy.regions[i] for i in choice.plan]
@@ -140,9 +146,17 @@ def decide(
 
 
 def rule(
-    facts: RequestFacts, policy: PolicyTables, suspensions: tuple[Suspension, ...], *, now_s: float
+    facts: RequestFacts,
+    policy: PolicyTables,
+    suspensions: tuple[Suspension, ...],
+    *,
+    now_s: float,
+    unfit: tuple[Unfit, ...] = (),
 ) -> Permitted | Refused:
-    """Answer tier 1 for one request: whose law claims it, and where that lets it go."""
+    """Answer tier 1 for one request: whose law claims it, and where that lets it go.
+
+    `unfit` are the regions that may not serve the request's model now.
+    """
     # 1. A request that could not be read is refused for what was wrong with it.
     if facts.faults:
         return Refused(deny=Deny(refusal=_FAULTS[facts.faults[0]]))
@@ -169,17 +183,25 @@ def rule(
             classes=classes_of(facts, tenant, model, policy),
             suspensions=suspensions,
             now_s=now_s,
+            unfit=unfit,
         )
     except Undecided as undecided:
         return Refused(deny=Deny(refusal=undecided.refusal))
     if not verdict.permitted:
-        return Refused(verdict=verdict, deny=Deny(refusal=Refusal.NO_PERMITTED_REGION))
+        return Refused(verdict=verdict, deny=_nothing_permitted(verdict))
 
     # 4. Whether it may be here at all: its data has already moved to where TLS ended.
     if not verdict.ingress and policy.on_mismatch is not OnMismatch.OBSERVE:
         host = _redirect(epoch, verdict.jurisdictions) if policy.on_mismatch is OnMismatch.REDIRECT else None
         return Refused(verdict=verdict, deny=Deny(refusal=Refusal.WRONG_INGRESS, redirect_host=host))
     return Permitted(verdict=verdict, tenant=tenant)
+
+
+def _nothing_permitted(verdict: Verdict) -> Deny:
+    """Tell whether it is the law, an order or a choice that leaves nothing, or only that no region is fit now."""
+    if any(each.exclusion is not None and each.exclusion.is_of_fitness for each in verdict.regions):
+        return Deny(refusal=Refusal.NO_ELIGIBLE_REGION, retry_after_s=RETRY_AFTER_S)
+    return Deny(refusal=Refusal.NO_PERMITTED_REGION)
 
 
 def transfers_of(
@@ -213,7 +235,9 @@ def _shadowed(
     if shadow is None:
         return None
     own = shadow_facts if shadow_facts != facts else None
-    ruled = rule(facts if own is None else own, shadow.policy, shadow.suspensions, now_s=now_s)
+    asked = facts if own is None else own
+    unfit = () if asked.model is None else snapshot.fitness.get(asked.model, ())
+    ruled = rule(asked, shadow.policy, shadow.suspensions, now_s=now_s, unfit=unfit)
     return Shadowed(
         policy=shadow.policy.revision,
         facts=own,

@@ -27,6 +27,9 @@ PolicyRevision = NewType("PolicyRevision", str)
 ConfigRevision = NewType("ConfigRevision", str)
 """`sha256:` and the hex digest over everything but health that a snapshot decides by."""
 
+DependencyId = NewType("DependencyId", str)
+"""What a region needs beside its cells to serve (`vectors`), as the policy names it."""
+
 DecisionId = NewType("DecisionId", str)
 """A UUID (version 7) in its canonical text form."""
 

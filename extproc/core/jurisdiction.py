@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from extproc.core.facts import RequestFacts, Signal, Source, Tier
-from extproc.core.ids import DataClass, Jurisdiction, ModelId, OverrideId, RegimeId, RegionId, RegionMask
+from extproc.core.fitness import Unfit
+from extproc.core.ids import (
+    DataClass,
+    DependencyId,
+    Jurisdiction,
+    ModelId,
+    OverrideId,
+    RegimeId,
+    RegionId,
+    RegionMask,
+)
 from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.reasons import Exclusion, Refusal
 from extproc.core.tables import (
@@ -52,13 +62,13 @@ class RegionVerdict:
     """Tier 1's answer for one region.
 
     `permits` are the permits that cover it, one per regime that governs the request. `exclusion` is None if and only
-    if the region is permitted; `excluded_by` names the regime or the override that removed it.
+    if the region is permitted; `excluded_by` names the regime, the override or the dependency that removed it.
     """
 
     region: RegionId
     permits: tuple[Permit, ...]
     exclusion: Exclusion | None = None
-    excluded_by: RegimeId | OverrideId | None = None
+    excluded_by: RegimeId | OverrideId | DependencyId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +170,11 @@ def judge(  # noqa: PLR0913 - the facts of tier 1, each by name
     classes: tuple[DataClass, ...],
     suspensions: Iterable[Suspension],
     now_s: float,
+    unfit: tuple[Unfit, ...] = (),
 ) -> Verdict:
     """Intersect what every regime, the tenant, the model, the deployment and the overrides permit.
+
+    `unfit` are the regions that may not serve the model now, for what they serve or what they depend on.
 
     Raises Undecided where a jurisdiction is governed by no regime for one of the classes, or where no region is
     approved for the model at all. An empty permitted set is a verdict, not an exception.
@@ -169,11 +182,11 @@ def judge(  # noqa: PLR0913 - the facts of tier 1, each by name
     Verdicts are kept with the policy by all that they depend on, so that equal questions cost one look.
     """
     orders = tuple(order for order in suspensions if order.in_force(now_s))
-    key = (epoch.starts_s, tenant.profile, tenant.allowed, model, jurisdictions, classes, orders)
+    key = (epoch.starts_s, tenant.profile, tenant.allowed, model, jurisdictions, classes, orders, unfit)
     known = policy.verdicts.get(key)
     if isinstance(known, Verdict):
         return known
-    verdict = _Bench(policy, epoch, tenant, model, orders).verdict(jurisdictions, classes)
+    verdict = _Bench(policy, epoch, tenant, model, orders, unfit).verdict(jurisdictions, classes)
     if len(policy.verdicts) * len(policy.regions) >= _KEPT_REGION_VERDICTS:
         policy.verdicts.clear()
     policy.verdicts[key] = verdict
@@ -183,8 +196,14 @@ def judge(  # noqa: PLR0913 - the facts of tier 1, each by name
 class _Bench:
     """All that a verdict is found by, but for the place and the data."""
 
-    def __init__(
-        self, policy: PolicyTables, epoch: Epoch, tenant: Tenant, model: ModelId, orders: tuple[Suspension, ...]
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a verdict depends on
+        self,
+        policy: PolicyTables,
+        epoch: Epoch,
+        tenant: Tenant,
+        model: ModelId,
+        orders: tuple[Suspension, ...],
+        unfit: tuple[Unfit, ...],
     ) -> None:
         entry = policy.models.get(model)
         if entry is None:
@@ -194,6 +213,7 @@ class _Bench:
         self._tenant = tenant
         self._model = model
         self._serving = entry.serving
+        self._unfit = {each.region: each for each in unfit}
         # The first order about something is the one that is recorded.
         self._suspended = {(order.kind, order.name): order.id for order in reversed(orders)}
 
@@ -268,7 +288,8 @@ class _Bench:
         ):
             if mask is not None and not mask >> i & 1:
                 return _Excluded(why)
-        return None
+        unfit = self._unfit.get(region)
+        return None if unfit is None else _Excluded(unfit.why, unfit.by)
 
     def _reach(self, jurisdictions: Jurisdictions) -> RegionMask | None:
         """Give the regions that the deployment leaves for all of the jurisdictions; None where it leaves any."""
@@ -284,7 +305,7 @@ class _Bench:
 @dataclass(frozen=True, slots=True)
 class _Excluded:
     why: Exclusion
-    by: RegimeId | OverrideId | None = None
+    by: RegimeId | OverrideId | DependencyId | None = None
 
 
 def ruling_for(rulings: Rulings, data_class: DataClass, jurisdiction: Jurisdiction) -> Ruling:

@@ -33,3 +33,13 @@ class Suspension:
     def in_force(self, now_s: float) -> bool:
         """Tell whether the suspension holds at `now_s`."""
         return self.from_s <= now_s and (self.until_s is None or now_s < self.until_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumption:
+    """Why a suspension ended before its time, and who approved that; `at_s` in Unix seconds."""
+
+    order: OverrideId
+    reason: str
+    approved_by: tuple[str, ...]
+    at_s: float

@@ -62,12 +62,15 @@ class Reading:
     subdivisions: frozenset[Jurisdiction] = frozenset()
     bindings: TenantBindings = field(default_factory=TenantBindings)
     evidence: Evidence = field(default_factory=Evidence)
+    session_header: str | None = None
+    """Names the session of a request, which tier 2 keeps in one region. Never a fact, and never recorded."""
 
     @property
     def headers(self) -> tuple[str, ...]:
         """The request headers that the policy reads, sorted: Envoy is told to send these and no others."""
         recorded = (REQUEST_ID,) if SealedField.REQUEST_ID in self.evidence.sealed else ()
-        return tuple(sorted((*self.declarations, *recorded)))
+        session = () if self.session_header is None else (self.session_header,)
+        return tuple(sorted({*self.declarations, *recorded, *session}))
 
     @property
     def declarations(self) -> tuple[str, ...]:

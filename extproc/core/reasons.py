@@ -54,8 +54,19 @@ class Refusal(StrEnum):
     NO_SERVING_REGION = "no_serving_region"
     """Regions are permitted, but none of them can serve now. Never widened."""
 
+    SPILL_REFUSED = "spill_refused"
+    """Every permitted region that can serve is full. The request is sent nowhere else."""
+
+    NO_ELIGIBLE_REGION = "no_eligible_region"
+    """The law permits regions, but none of them is fit: an unapproved model, or a dependency that is stale."""
+
     LOG_UNAVAILABLE = "log_unavailable"
     """The decision could not be recorded as durably as the mode promises, so it was not released."""
+
+    @property
+    def is_of_service(self) -> bool:
+        """Tell whether it is tier 2's: regions are permitted, and none of them can take the request now."""
+        return self in (Refusal.NO_SERVING_REGION, Refusal.SPILL_REFUSED)
 
 
 class Exclusion(StrEnum):
@@ -90,3 +101,20 @@ class Exclusion(StrEnum):
 
     SUSPENDED = "suspended"
     """A legal override suspends the region."""
+
+    MODEL_UNAPPROVED = "model_unapproved"
+    """A cell of the region serves another version or other bytes of the model than the policy approves."""
+
+    MODEL_UNVERIFIED = "model_unverified"
+    """No cell of the region has shown, lately, that it serves the version and the bytes that the policy approves."""
+
+    DEPENDENCY_STALE = "dependency_stale"
+    """Something that the region needs to serve is older than the policy lets it be, or does not answer."""
+
+    @property
+    def is_of_fitness(self) -> bool:
+        """Tell whether the region may be permitted again without a change of law, policy or orders."""
+        return self in _OF_FITNESS
+
+
+_OF_FITNESS = frozenset({Exclusion.MODEL_UNAPPROVED, Exclusion.MODEL_UNVERIFIED, Exclusion.DEPENDENCY_STALE})

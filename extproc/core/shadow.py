@@ -36,7 +36,7 @@ def difference(decision: Decision) -> ShadowDifference | None:
 def permitted_live(decision: Decision) -> frozenset[RegionId]:
     """Give the regions to which the live policy would let the request go."""
     steering = decision.steering
-    if isinstance(steering, Deny) and steering.refusal is not Refusal.NO_SERVING_REGION:
+    if isinstance(steering, Deny) and not steering.refusal.is_of_service:
         return frozenset()
     return _permitted(decision.verdict)
 

@@ -1,10 +1,11 @@
 """The one immutable object that a decision reads from start to finish."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from extproc.core.health import RegionHealth
+from extproc.core.fitness import Fitness
 from extproc.core.ids import ConfigRevision
 from extproc.core.overrides import Suspension
+from extproc.core.routing.standing import Standing
 from extproc.core.tables import PolicyTables
 
 
@@ -18,21 +19,23 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Compiled policy, legal overrides and region health at one moment.
+    """Compiled policy, legal overrides, and what is known of the regions at one moment.
 
-    `health[i]` belongs to `policy.regions[i]`. `revision` names the configuration that the ledger's last
-    ConfigSnapshot entry describes; health is not part of it, because each decision records the health it used.
+    `standings[i]` belongs to `policy.regions[i]`; `fitness` tells which regions may not serve a model now. `revision`
+    names the configuration that the ledger's last ConfigSnapshot entry describes; standings and fitness are not part of
+    it, because each decision records what it used of them.
     """
 
     revision: ConfigRevision
     policy: PolicyTables
     suspensions: tuple[Suspension, ...]
-    health: tuple[RegionHealth, ...]
+    standings: tuple[Standing, ...]
+    fitness: Fitness = field(default_factory=dict)
     shadow: Shadow | None = None
 
     def __post_init__(self) -> None:
-        if len(self.health) != len(self.policy.regions):
+        if len(self.standings) != len(self.policy.regions):
             raise ValueError(
-                f"a snapshot needs the health of each region: got {len(self.health)} for "
+                f"a snapshot needs the standing of each region: got {len(self.standings)} for "
                 f"{len(self.policy.regions)} regions",
             )

@@ -13,6 +13,7 @@ from extproc.core.facts import Source
 from extproc.core.ids import (
     Country,
     DataClass,
+    DependencyId,
     Jurisdiction,
     MechanismId,
     ModelId,
@@ -80,17 +81,53 @@ class Pattern(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """That a region may serve a model. `version` and `digest` are what it must serve then, None for any.
+
+    `slo_s` is the latency in seconds to the first byte of an answer that the policy promises; None for the region's.
+    """
+
+    version: str | None = None
+    digest: str | None = None
+    slo_s: float | None = None
+
+    @property
+    def is_bound(self) -> bool:
+        """Tell whether a cell must show what it serves."""
+        return self.version is not None or self.digest is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What a drill of a region is held to: seconds until it is served again, and records of decisions that may be lost."""
+
+    rto_s: float
+    rpo_records: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
-    """One entry of the region catalogue. `rtt_s` is a declared round trip in seconds, the least that is expected."""
+    """One entry of the region catalogue. `rtt_s` is a declared round trip in seconds, the least that is expected.
+
+    `capacity` is how many requests in flight it is believed to serve well, from which its budget begins; None where
+    nothing is declared. `quota` is the most that one sidecar may have in flight there, whatever was learned. `slo_s` is
+    the latency that the policy promises. `needs` are what it depends on, with how old in seconds that may be.
+    `recovery` is for drills alone; None where they only measure.
+    """
 
     id: RegionId
     country: Country
     cluster: str
-    models: Mapping[ModelId, str | None]
-    """The models that the region is approved to serve, with the approved version or None for any."""
+    models: Mapping[ModelId, Approval]
+    """The models that the region is approved to serve."""
     subdivision: Jurisdiction | None = None
     certs: frozenset[str] = frozenset()
     rtt_s: float | None = None
+    capacity: int | None = None
+    quota: int | None = None
+    slo_s: float | None = None
+    needs: Mapping[DependencyId, float] = field(default_factory=dict)
+    recovery: Recovery | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,11 +200,19 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """How the regions share the work: `ranks[i]` orders the region at index `i`, lower first, whatever its latency."""
+    """How the regions share the work: `ranks[i]` orders the region at index `i`, lower first, whatever its latency.
+
+    `drained` regions take nothing new. `weights[i]` is the share of the region at index `i` among those that are as good.
+    `slo_failover` tells whether a region that keeps missing its promised latency comes after those that keep theirs.
+    """
 
     pattern: Pattern = Pattern.ACTIVE_ACTIVE
     ranks: tuple[int, ...] = ()
     """Empty where all are equal."""
+    drained: RegionMask = RegionMask(0)
+    weights: tuple[int, ...] = ()
+    """Empty where none is written, and then requests without a session are not shared out."""
+    slo_failover: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from extproc.core.decide import Decision, Shadowed, Transfer
 from extproc.core.evidence import Private
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
-from extproc.core.health import HealthState
 from extproc.core.ids import (
     ConfigRevision,
     Country,
@@ -23,7 +22,8 @@ from extproc.core.ids import (
 )
 from extproc.core.jurisdiction import Jurisdictions, RegionVerdict, Verdict
 from extproc.core.reasons import Exclusion, Fault, Refusal
-from extproc.core.region import Choice, Estimate
+from extproc.core.routing.choose import Choice, Estimate
+from extproc.core.routing.health import HealthState
 from extproc.core.steering import Deny, Steer, Steering
 from extproc.core.tables import Basis, Permit
 from extproc.ledger import entry_pb2 as pb
@@ -152,7 +152,7 @@ def _region_verdicts(
     for answer in message.answers:
         grounds = tuple(permits[permit] for permit in answer.permits)
         exclusion = Exclusion(answer.exclusion) if answer.exclusion else None
-        # A regime or an order: both are names, and the exclusion tells which.
+        # A regime, an order or a dependency: all are names, and the exclusion tells which.
         by = OverrideId(answer.excluded_by) if answer.HasField("excluded_by") else None
         for i in answer.regions:
             yield i, RegionVerdict(region=names[i], permits=grounds, exclusion=exclusion, excluded_by=by)
@@ -176,6 +176,10 @@ def _choice_from_proto(message: pb.Choice, regions: Sequence[RegionId]) -> Choic
                 state=HealthState(each.state),
                 latency_s=each.latency_s if each.HasField("latency_s") else None,
                 age_s=each.age_s if each.HasField("age_s") else None,
+                in_flight=each.in_flight,
+                budget=each.budget if each.HasField("budget") else None,
+                preference=each.preference if each.HasField("preference") else None,
+                missing_slo=each.missing_slo,
             )
             for each in message.estimates
         ),

@@ -19,7 +19,7 @@ from extproc.core.evidence import Private
 from extproc.core.facts import RequestFacts
 from extproc.core.ids import ConfigRevision, RegionId
 from extproc.core.jurisdiction import Verdict
-from extproc.core.region import Choice
+from extproc.core.routing.choose import Choice, Estimate
 from extproc.core.steering import Deny, Steer, Steering
 from extproc.core.tables import Permit
 from extproc.ledger import entry_pb2 as pb
@@ -43,15 +43,24 @@ _PRIVATE_SEALED: Final = b"\x1a"
 _PRIVATE_DAY: Final = b"\x22"
 _CHOICE_PLAN: Final = b"\x0a"
 _CHOICE_ESTIMATE: Final = b"\x12"
-_LATENCY_AND_AGE: Final = struct.Struct("<cdcd")
 _LATENCY: Final = b"\x19"
 _AGE: Final = b"\x21"
+_IN_FLIGHT: Final = b"\x2d"
+_BUDGET: Final = b"\x35"
+_PREFERENCE: Final = b"\x3d"
+_MISSING_SLO: Final = b"\x40\x01"
+# What estimates mostly hold: all that is measured, counted or not, ranked for a session or not.
+_MEASURED: Final = struct.Struct("<cdcd")
+_COUNTED: Final = struct.Struct("<cdcdcIcI")
+_RANKED: Final = struct.Struct("<cdcdcIcIcI")
 _ONE_BYTE: Final = 0x80
 """Numbers below this are one byte as a varint."""
 
 _Outcome: TypeAlias = tuple[Steering, tuple[Transfer, ...], bytes]
 """Steering and transfers, and the bytes of both with the permits that they and the verdicts point to."""
 _Key: TypeAlias = tuple[ConfigRevision, RequestFacts, RequestFacts | None]
+_Head: TypeAlias = tuple[int, str, int]
+"""Of an estimate: its region's position, its state, and how many bytes come after these two."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,7 +76,7 @@ class _Known:
 
 
 _known: dict[_Key, _Known] = {}
-_estimate_heads: dict[tuple[int, str], bytes] = {}
+_estimate_heads: dict[_Head, bytes] = {}
 
 
 def decision_to_entry(
@@ -198,27 +207,55 @@ def _shadow_to_proto(shadow: Shadowed, catalogue: tuple[RegionId, ...], permits:
 def _encode_choice(choice: Choice, positions: Mapping[RegionId, int]) -> bytes:
     plan = b"".join(map(_varint, choice.plan))
     parts = [_CHOICE_PLAN, _varint(len(plan)), plan] if plan else []
-    for estimate in choice.estimates:
-        position = positions.get(estimate.region)
+    heads = _estimate_heads
+    for each in choice.estimates:
+        position = positions.get(each.region)
         if position is None:
-            raise ValueError(f"an estimate of {estimate.region}, of which the verdict says nothing")
-        head = _estimate_heads.get((position, estimate.state)) or _make_estimate_head(position, estimate.state)
-        latency_s, age_s = estimate.latency_s, estimate.age_s
-        if latency_s is not None and age_s is not None:
-            encoded = head + _LATENCY_AND_AGE.pack(_LATENCY, latency_s, _AGE, age_s)
-        else:
-            encoded = head + pb.Estimate(latency_s=latency_s, age_s=age_s).SerializeToString()
-        parts += (_CHOICE_ESTIMATE, _varint(len(encoded)), encoded)
+            raise ValueError(f"an estimate of {each.region}, of which the verdict says nothing")
+        figures = _encode_figures(each)
+        head = position, each.state, len(figures)
+        parts += (heads.get(head) or _make_estimate_head(head), figures)
     body = b"".join(parts)
     return _DECISION_CHOICE + _varint(len(body)) + body
 
 
-def _make_estimate_head(position: int, state: str) -> bytes:
-    """Encode what an estimate begins with, and keep it."""
-    head = pb.Estimate(region=position, state=state).SerializeToString()
+def _encode_figures(estimate: Estimate) -> bytes:
+    """Encode what an estimate holds beside region and state."""
+    latency_s, age_s, budget, preference = estimate.latency_s, estimate.age_s, estimate.budget, estimate.preference
+    if latency_s is None or age_s is None or (budget is None and (estimate.in_flight or preference is not None)):
+        return _figures_to_proto(estimate).SerializeToString()
+    if budget is None:
+        figures = _MEASURED.pack(_LATENCY, latency_s, _AGE, age_s)
+    elif preference is None:
+        figures = _COUNTED.pack(_LATENCY, latency_s, _AGE, age_s, _IN_FLIGHT, estimate.in_flight, _BUDGET, budget)
+    else:
+        figures = _RANKED.pack(
+            *(_LATENCY, latency_s, _AGE, age_s),
+            *(_IN_FLIGHT, estimate.in_flight, _BUDGET, budget, _PREFERENCE, preference),
+        )
+    return figures + _MISSING_SLO if estimate.missing_slo else figures
+
+
+def _figures_to_proto(estimate: Estimate) -> pb.Estimate:
+    """Give the message of an estimate without region and state. No count is written where there was none."""
+    return pb.Estimate(
+        latency_s=estimate.latency_s,
+        age_s=estimate.age_s,
+        in_flight=estimate.in_flight if estimate.in_flight or estimate.budget is not None else None,
+        budget=estimate.budget,
+        preference=estimate.preference,
+        missing_slo=estimate.missing_slo,
+    )
+
+
+def _make_estimate_head(head: _Head) -> bytes:
+    """Encode what an estimate begins with, its length included, and keep it."""
+    position, state, size = head
+    named = pb.Estimate(region=position, state=state).SerializeToString()
+    encoded = _CHOICE_ESTIMATE + _varint(len(named) + size) + named
     _make_room(_estimate_heads)
-    _estimate_heads[position, state] = head
-    return head
+    _estimate_heads[head] = encoded
+    return encoded
 
 
 def _encode_outcome(decision: Decision, known: _Known) -> bytes:
@@ -281,7 +318,7 @@ def _permit_to_proto(permit: Permit) -> pb.Permit:
 
 
 def _make_room(
-    kept: dict[_Key, _Known] | dict[tuple[int, str], bytes] | dict[tuple[int, ...] | None, _Outcome],
+    kept: dict[_Key, _Known] | dict[_Head, bytes] | dict[tuple[int, ...] | None, _Outcome],
 ) -> None:
     if len(kept) >= _KEPT:
         kept.clear()

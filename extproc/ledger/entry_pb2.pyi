@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Entry(_message.Message):
-    __slots__ = ("at_s", "genesis", "config", "decision", "delivery", "override", "gap", "recovered", "close", "heartbeat", "rotation", "erasure", "prune", "hold", "drill", "head")
+    __slots__ = ("at_s", "genesis", "config", "decision", "delivery", "override", "gap", "recovered", "close", "heartbeat", "rotation", "erasure", "prune", "hold", "drill", "head", "acknowledgement")
     AT_S_FIELD_NUMBER: _ClassVar[int]
     GENESIS_FIELD_NUMBER: _ClassVar[int]
     CONFIG_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class Entry(_message.Message):
     HOLD_FIELD_NUMBER: _ClassVar[int]
     DRILL_FIELD_NUMBER: _ClassVar[int]
     HEAD_FIELD_NUMBER: _ClassVar[int]
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _ClassVar[int]
     at_s: float
     genesis: Genesis
     config: ConfigSnapshot
@@ -40,7 +41,8 @@ class Entry(_message.Message):
     hold: Hold
     drill: Drill
     head: Head
-    def __init__(self, at_s: _Optional[float] = ..., genesis: _Optional[_Union[Genesis, _Mapping]] = ..., config: _Optional[_Union[ConfigSnapshot, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., recovered: _Optional[_Union[Recovered, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rotation: _Optional[_Union[KeyRotation, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., drill: _Optional[_Union[Drill, _Mapping]] = ..., head: _Optional[_Union[Head, _Mapping]] = ...) -> None: ...
+    acknowledgement: Acknowledgement
+    def __init__(self, at_s: _Optional[float] = ..., genesis: _Optional[_Union[Genesis, _Mapping]] = ..., config: _Optional[_Union[ConfigSnapshot, _Mapping]] = ..., decision: _Optional[_Union[Decision, _Mapping]] = ..., delivery: _Optional[_Union[Delivery, _Mapping]] = ..., override: _Optional[_Union[Override, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ..., recovered: _Optional[_Union[Recovered, _Mapping]] = ..., close: _Optional[_Union[Close, _Mapping]] = ..., heartbeat: _Optional[_Union[Heartbeat, _Mapping]] = ..., rotation: _Optional[_Union[KeyRotation, _Mapping]] = ..., erasure: _Optional[_Union[Erasure, _Mapping]] = ..., prune: _Optional[_Union[Prune, _Mapping]] = ..., hold: _Optional[_Union[Hold, _Mapping]] = ..., drill: _Optional[_Union[Drill, _Mapping]] = ..., head: _Optional[_Union[Head, _Mapping]] = ..., acknowledgement: _Optional[_Union[Acknowledgement, _Mapping]] = ...) -> None: ...
 
 class Genesis(_message.Message):
     __slots__ = ("origin", "durability", "program", "previous")
@@ -301,16 +303,24 @@ class Choice(_message.Message):
     def __init__(self, plan: _Optional[_Iterable[int]] = ..., estimates: _Optional[_Iterable[_Union[Estimate, _Mapping]]] = ...) -> None: ...
 
 class Estimate(_message.Message):
-    __slots__ = ("region", "state", "latency_s", "age_s")
+    __slots__ = ("region", "state", "latency_s", "age_s", "in_flight", "budget", "preference", "missing_slo")
     REGION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     LATENCY_S_FIELD_NUMBER: _ClassVar[int]
     AGE_S_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    PREFERENCE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_SLO_FIELD_NUMBER: _ClassVar[int]
     region: int
     state: str
     latency_s: float
     age_s: float
-    def __init__(self, region: _Optional[int] = ..., state: _Optional[str] = ..., latency_s: _Optional[float] = ..., age_s: _Optional[float] = ...) -> None: ...
+    in_flight: int
+    budget: int
+    preference: int
+    missing_slo: bool
+    def __init__(self, region: _Optional[int] = ..., state: _Optional[str] = ..., latency_s: _Optional[float] = ..., age_s: _Optional[float] = ..., in_flight: _Optional[int] = ..., budget: _Optional[int] = ..., preference: _Optional[int] = ..., missing_slo: _Optional[bool] = ...) -> None: ...
 
 class Steer(_message.Message):
     __slots__ = ("plan", "route")
@@ -381,12 +391,24 @@ class Attempt(_message.Message):
     def __init__(self, cluster: _Optional[str] = ..., region: _Optional[str] = ..., status: _Optional[int] = ..., began_at_s: _Optional[float] = ..., duration_s: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Override(_message.Message):
-    __slots__ = ("action", "suspension")
+    __slots__ = ("action", "suspension", "resumption")
     ACTION_FIELD_NUMBER: _ClassVar[int]
     SUSPENSION_FIELD_NUMBER: _ClassVar[int]
+    RESUMPTION_FIELD_NUMBER: _ClassVar[int]
     action: str
     suspension: Suspension
-    def __init__(self, action: _Optional[str] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ...) -> None: ...
+    resumption: Resumption
+    def __init__(self, action: _Optional[str] = ..., suspension: _Optional[_Union[Suspension, _Mapping]] = ..., resumption: _Optional[_Union[Resumption, _Mapping]] = ...) -> None: ...
+
+class Resumption(_message.Message):
+    __slots__ = ("reason", "approved_by", "at_s")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
+    AT_S_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    approved_by: _containers.RepeatedScalarFieldContainer[str]
+    at_s: float
+    def __init__(self, reason: _Optional[str] = ..., approved_by: _Optional[_Iterable[str]] = ..., at_s: _Optional[float] = ...) -> None: ...
 
 class Gap(_message.Message):
     __slots__ = ("reason", "entries", "first_at_s", "last_at_s", "released")
@@ -493,7 +515,7 @@ class Hold(_message.Message):
     def __init__(self, action: _Optional[str] = ..., id: _Optional[str] = ..., origin: _Optional[str] = ..., from_s: _Optional[float] = ..., until_s: _Optional[float] = ..., reason: _Optional[str] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Drill(_message.Message):
-    __slots__ = ("scenario", "region", "began_at_s", "ended_at_s", "requests", "failed", "outside_permitted", "recovery_s", "passed", "report")
+    __slots__ = ("scenario", "region", "began_at_s", "ended_at_s", "requests", "failed", "outside_permitted", "recovery_s", "passed", "report", "rto_target_s", "records_lost", "rpo_target", "policy_revision", "mode")
     SCENARIO_FIELD_NUMBER: _ClassVar[int]
     REGION_FIELD_NUMBER: _ClassVar[int]
     BEGAN_AT_S_FIELD_NUMBER: _ClassVar[int]
@@ -504,6 +526,11 @@ class Drill(_message.Message):
     RECOVERY_S_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
+    RTO_TARGET_S_FIELD_NUMBER: _ClassVar[int]
+    RECORDS_LOST_FIELD_NUMBER: _ClassVar[int]
+    RPO_TARGET_FIELD_NUMBER: _ClassVar[int]
+    POLICY_REVISION_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     scenario: str
     region: str
     began_at_s: float
@@ -514,7 +541,28 @@ class Drill(_message.Message):
     recovery_s: float
     passed: bool
     report: bytes
-    def __init__(self, scenario: _Optional[str] = ..., region: _Optional[str] = ..., began_at_s: _Optional[float] = ..., ended_at_s: _Optional[float] = ..., requests: _Optional[int] = ..., failed: _Optional[int] = ..., outside_permitted: _Optional[int] = ..., recovery_s: _Optional[float] = ..., passed: _Optional[bool] = ..., report: _Optional[bytes] = ...) -> None: ...
+    rto_target_s: float
+    records_lost: int
+    rpo_target: int
+    policy_revision: str
+    mode: str
+    def __init__(self, scenario: _Optional[str] = ..., region: _Optional[str] = ..., began_at_s: _Optional[float] = ..., ended_at_s: _Optional[float] = ..., requests: _Optional[int] = ..., failed: _Optional[int] = ..., outside_permitted: _Optional[int] = ..., recovery_s: _Optional[float] = ..., passed: _Optional[bool] = ..., report: _Optional[bytes] = ..., rto_target_s: _Optional[float] = ..., records_lost: _Optional[int] = ..., rpo_target: _Optional[int] = ..., policy_revision: _Optional[str] = ..., mode: _Optional[str] = ...) -> None: ...
+
+class Acknowledgement(_message.Message):
+    __slots__ = ("decision", "origin", "index", "finding", "reason", "approved_by")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    APPROVED_BY_FIELD_NUMBER: _ClassVar[int]
+    decision: bytes
+    origin: str
+    index: int
+    finding: str
+    reason: str
+    approved_by: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, decision: _Optional[bytes] = ..., origin: _Optional[str] = ..., index: _Optional[int] = ..., finding: _Optional[str] = ..., reason: _Optional[str] = ..., approved_by: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Head(_message.Message):
     __slots__ = ("checkpoint",)

@@ -6,12 +6,12 @@ Served by a thread of its own, so that it still answers when the event loop does
 import json
 import threading
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Final
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -21,14 +21,26 @@ _IDLE_S: Final = 5
 _TEXT: Final = "text/plain; charset=utf-8"
 
 
-class AdminServer:
-    """A started admin endpoint; `address` holds the real port."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """Whether requests can be answered, and what is not as it should be, for a person."""
 
-    def __init__(self, listen: str, registry: CollectorRegistry, why_not_ready: Callable[[], list[str]]) -> None:
+    ready: bool
+    reasons: list[str]
+
+
+class AdminServer:
+    """A started admin endpoint; `address` holds the real port.
+
+    `metrics` gives them in Prometheus' text form. Both are called by a thread of the endpoint's, and may raise
+    TimeoutError where what they ask does not answer: then the answer is a 503.
+    """
+
+    def __init__(self, listen: str, *, metrics: Callable[[], bytes], readiness: Callable[[], Readiness]) -> None:
         """Listen on `listen` (`host:port`). Raises OSError where it cannot be bound."""
         host, _, port = listen.rpartition(":")
-        self._registry = registry
-        self._why_not_ready = why_not_ready
+        self._metrics = metrics
+        self._readiness = readiness
         try:
             self._server = make_server(host, int(port), self._answer, server_class=_Server, handler_class=_QuietHandler)
         except (OSError, ValueError) as error:

@@ -11,7 +11,8 @@ from typing import Final
 
 from extproc.core.decide import Decision
 from extproc.core.delivery import Attempt, Delivery, Intent, intent_of, reconcile
-from extproc.core.ids import DecisionId, RegionId
+from extproc.core.ids import DecisionId, ModelId, RegionId
+from extproc.sidecar.inflight import InFlight
 from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
 
 GRACE_S: Final = 2.0
@@ -37,14 +38,15 @@ class _Awaited:
     """From cluster to region as of the decision: a cluster may change hands while its requests are on their way."""
     attempts: list[Attempt] = field(default_factory=list)
     ended: RequestEnded | None = None
+    model: ModelId | None = None
 
 
 class Deliveries:
     """Requests whose delivery is awaited, by decision id, oldest first.
 
     `clock` gives monotonic seconds: a step of the wall clock must not forget what is on its way. `deliver` is called
-    once for each request whose story is complete, `tried` for each attempt as it is reported. `forgotten` counts what
-    was given up.
+    once for each request whose story is complete, `tried` for each attempt in a region as it is reported, with the model
+    that it asked for. `in_flight` counts where the requests are. `forgotten` counts what was given up.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Deliveries:
         *,
         clock: Callable[[], float],
         deliver: Callable[[Delivery], None],
-        tried: Callable[[RegionId, Attempt], None],
+        tried: Callable[[AttemptEnded, ModelId | None], None],
+        in_flight: InFlight,
     ) -> None:
         self._clock = clock
         self._deliver = deliver
         self._tried = tried
+        self._in_flight = in_flight
         # Ordered, because taking the oldest from a plain dict walks over all that were taken before.
         self._awaited: OrderedDict[DecisionId, _Awaited] = OrderedDict()
         self._ended: dict[DecisionId, float] = {}
@@ -70,28 +74,36 @@ class Deliveries:
 
         Of a refusal nothing should come but Envoy's word that it is over; anything else must be seen.
         """
-        self._await(decision.id, _Awaited(since_s=self._clock(), intent=intent_of(decision), regions=regions))
+        now_s = self._clock()
+        intent = intent_of(decision)
+        awaited = _Awaited(since_s=now_s, intent=intent, regions=regions, model=decision.facts.model)
+        self._await(decision.id, awaited)
+        if intent.plan:
+            self._in_flight.began(decision.id, intent.plan, now_s)
 
     def forget(self, decision: DecisionId) -> None:
         """Stop awaiting a decision that was not released."""
         self._awaited.pop(decision, None)
         self._ended.pop(decision, None)
+        self._in_flight.ended(decision)
 
     def take(self, ended: Ended) -> None:
         """Take one entry of Envoy's access log."""
+        awaited = None if ended.decision is None else self._awaited.get(ended.decision)
         if isinstance(ended, AttemptEnded) and ended.attempt.region is not None:
-            self._tried(ended.attempt.region, ended.attempt)
+            self._tried(ended, None if awaited is None else awaited.model)
         if ended.decision is None:
             self._take_undecided(ended)
             return
-        awaited = self._awaited.get(ended.decision)
         if awaited is None:
             awaited = self._await(ended.decision, _Awaited(since_s=self._clock()))
         if isinstance(ended, AttemptEnded):
             awaited.attempts.append(ended.attempt)
+            self._in_flight.left(ended.decision, ended.attempt.region)
         else:
             awaited.ended = ended
             self._ended[ended.decision] = self._clock()
+            self._in_flight.ended(ended.decision)
         # A request that reached nobody, by Envoy's count, still waits for its grace: an attempt would contradict it.
         if awaited.ended is not None and 0 < awaited.ended.attempts <= len(awaited.attempts):
             self._complete(ended.decision, awaited, awaited.ended)
@@ -99,6 +111,7 @@ class Deliveries:
     def settle(self) -> None:
         """Record what has waited for its grace, and give up what has waited too long. Call it about once a second."""
         now_s = self._clock()
+        self._in_flight.settle(now_s)
         for decision in [d for d, at_s in self._ended.items() if now_s - at_s >= GRACE_S]:
             awaited = self._awaited[decision]
             if awaited.ended is not None:

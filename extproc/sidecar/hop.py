@@ -7,7 +7,10 @@ from typing import Final
 from extproc.core.decide import Decision, Permitted, decide, rule
 from extproc.core.evidence import Private, ReleaseMode, durability_of
 from extproc.core.facts import ClassSignal, ClassSource, RequestFacts
+from extproc.core.ids import DecisionId
 from extproc.core.reasons import Refusal
+from extproc.core.routing.affinity import preferences
+from extproc.core.routing.choose import Moment
 from extproc.core.shadow import difference
 from extproc.core.steering import Deny
 from extproc.ledger.errors import LedgerError
@@ -15,6 +18,7 @@ from extproc.ledger.ids import id_to_bytes
 from extproc.sealed.errors import KeyStoreError
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.identifiers import DecisionIds
+from extproc.sidecar.inflight import InFlight
 from extproc.sidecar.live import Current, Live, Reader
 from extproc.sidecar.metrics import Metrics
 from extproc.sidecar.recorder import Recorder
@@ -22,6 +26,7 @@ from extproc.wire.identity import identity
 from extproc.wire.payload import Body
 from extproc.wire.request import Received, receive
 from extproc.wire.response import Phase, Responder
+from extproc.wire.session import session_key
 
 _UNRECORDED: Final = Deny(refusal=Refusal.LOG_UNAVAILABLE, retry_after_s=1)
 
@@ -35,12 +40,14 @@ class Hop:
         live: Live,
         recorder: Recorder,
         deliveries: Deliveries,
+        in_flight: InFlight,
         metrics: Metrics,
         clock: Callable[[], float],
     ) -> None:
         self._live = live
         self._recorder = recorder
         self._deliveries = deliveries
+        self._in_flight = in_flight
         self._metrics = metrics
         self._clock = clock
         self._ids = DecisionIds()
@@ -63,7 +70,8 @@ class Hop:
         received = receive(message)
         facts = current.reader.requests.facts(received, now_s)
         snapshot = current.snapshot
-        if isinstance(rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s), Permitted):
+        unfit = () if facts.model is None else snapshot.fitness.get(facts.model, ())
+        if isinstance(rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s, unfit=unfit), Permitted):
             return None
         return await self._take(current, received, None, now_s)
 
@@ -76,7 +84,14 @@ class Hop:
         shadow_facts = None if current.shadow is None else _facts(current.shadow, received, body, now_s)
 
         # 2. The decision, pure.
-        decision = decide(facts, current.snapshot, now_s=now_s, decision_id=decision_id, shadow_facts=shadow_facts)
+        decision = decide(
+            facts,
+            current.snapshot,
+            now_s=now_s,
+            decision_id=decision_id,
+            shadow_facts=shadow_facts,
+            moment=self._moment(current, received, decision_id),
+        )
 
         # 3. Its record, as durable as the mode promises. Without one the decision is not released. What Envoy does
         #    with it is awaited from before the release, because Envoy may report at once.
@@ -100,6 +115,19 @@ class Hop:
         self._metrics.decided(decision.steering, difference(decision))
         path = (received.path if received is not None else None) or b""
         return self._responder.respond(decision.steering, decision_id, phase=phase, path=path)
+
+    def _moment(self, current: Current, received: Received | None, decision_id: DecisionId) -> Moment:
+        """Say where requests are now, and which regions this request's session prefers.
+
+        Where regions have weights, a request without a session is one of its own.
+        """
+        key = session_key(received, current.reading)
+        if key is None and current.weights:
+            key = decision_id.encode()
+        return Moment(
+            in_flight=self._in_flight.at(current.catalogue),
+            preference=() if key is None else preferences(key, current.catalogue, current.weights),
+        )
 
     def _mode_of(self, current: Current, decision: Decision) -> ReleaseMode | None:
         """Tell what the release of this decision waits for; None for what the log's own mode says."""

@@ -7,9 +7,10 @@ it is immutable.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from extproc.core.health import NEVER_OBSERVED, RegionHealth
+from extproc.core.fitness import Fitness
 from extproc.core.ids import RegionId
 from extproc.core.reading import Reading
+from extproc.core.routing.standing import UNSEEN, Standing
 from extproc.core.snapshot import Snapshot
 from extproc.detect import Classifier
 from extproc.sealed.keys import Keys
@@ -45,6 +46,10 @@ class Current:
     """Makes what records hold of a person; None where the policy has nothing of it kept."""
     regions: Mapping[str, RegionId]
     """From the name of a region's Envoy cluster to the region."""
+    catalogue: tuple[RegionId, ...]
+    """The policy's regions, in its order."""
+    weights: tuple[int, ...]
+    """Of the regions, in the same order; empty where all are equal."""
 
 
 class Live:
@@ -54,47 +59,51 @@ class Live:
         """Decide by `configuration`. Raises ConfigurationError when it needs erasable keys and there are none."""
         self._keys = keys
         self.configuration = configuration
-        self.current = _current(configuration, {}, {}, keys)
+        self.current = _current(configuration, {}, {}, {}, keys)
 
     def with_configuration(self, configuration: Configuration) -> Current:
-        """Make what :meth:`configure` puts in force; regions that remain keep their health.
+        """Make what :meth:`configure` puts in force; regions that remain keep their standing.
 
         Raises ConfigurationError when it needs erasable keys and there are none.
         """
-        return _current(configuration, self._health(), self.current.regions, self._keys)
+        return _current(
+            configuration, self._standings(), self.current.snapshot.fitness, self.current.regions, self._keys
+        )
 
     def configure(self, configuration: Configuration, made: Current) -> None:
-        """Decide by another configuration from now on, with the health of this moment."""
-        health = self._health()
-        snapshot = made.snapshot
-        latest = tuple(health.get(region.id, NEVER_OBSERVED) for region in snapshot.policy.regions)
-        self.current = replace(made, snapshot=replace(snapshot, health=latest))
+        """Decide by another configuration from now on, with what is known of the regions at this moment."""
+        standings = self._standings()
+        before, snapshot = self.current.snapshot, made.snapshot
+        latest = tuple(standings.get(region.id, UNSEEN) for region in snapshot.policy.regions)
+        self.current = replace(made, snapshot=replace(snapshot, standings=latest, fitness=before.fitness))
         self.configuration = configuration
 
     def region_of(self, cluster: str) -> RegionId | None:
         """Give the region of an Envoy cluster; one that was removed is still known, for requests on their way."""
         return self.current.regions.get(cluster)
 
-    def _health(self) -> dict[RegionId, RegionHealth]:
+    def _standings(self) -> dict[RegionId, Standing]:
         snapshot = self.current.snapshot
-        return {region.id: health for region, health in zip(snapshot.policy.regions, snapshot.health, strict=True)}
+        return {region.id: each for region, each in zip(snapshot.policy.regions, snapshot.standings, strict=True)}
 
-    def health_of(self, region: RegionId) -> RegionHealth | None:
-        """Give the health of a region, None where the policy no longer has it."""
-        index = self.current.snapshot.policy.index.get(region)
-        return None if index is None else self.current.snapshot.health[index]
-
-    def observe(self, region: RegionId, health: RegionHealth) -> None:
-        """Decide with a region's new health from now on."""
+    def standing(self, region: RegionId, standing: Standing) -> None:
+        """Decide with a region's new standing from now on; one that the policy no longer has is nothing to us."""
         snapshot = self.current.snapshot
-        index = snapshot.policy.index[region]
-        changed = (*snapshot.health[:index], health, *snapshot.health[index + 1 :])
-        self.current = replace(self.current, snapshot=replace(snapshot, health=changed))
+        index = snapshot.policy.index.get(region)
+        if index is None:
+            return
+        changed = (*snapshot.standings[:index], standing, *snapshot.standings[index + 1 :])
+        self.current = replace(self.current, snapshot=replace(snapshot, standings=changed))
+
+    def fitness(self, fitness: Fitness) -> None:
+        """Decide with these regions as unfit from now on, and no others."""
+        self.current = replace(self.current, snapshot=replace(self.current.snapshot, fitness=fitness))
 
 
 def _current(
     configuration: Configuration,
-    health: Mapping[RegionId, RegionHealth],
+    standings: Mapping[RegionId, Standing],
+    fitness: Fitness,
     known: Mapping[str, RegionId],
     keys: Keys | None,
 ) -> Current:
@@ -104,7 +113,8 @@ def _current(
             revision=configuration.revision,
             policy=tables,
             suspensions=configuration.suspensions,
-            health=tuple(health.get(region.id, NEVER_OBSERVED) for region in tables.regions),
+            standings=tuple(standings.get(region.id, UNSEEN) for region in tables.regions),
+            fitness=fitness,
             shadow=configuration.shadow_snapshot,
         ),
         reading=configuration.reading,
@@ -114,6 +124,8 @@ def _current(
         else Reader.of(configuration.shadow.reading, configuration.locate_for_shadow),
         sealer=_sealer(configuration, keys),
         regions={**known, **{region.cluster: region.id for region in tables.regions}},
+        catalogue=tuple(region.id for region in tables.regions),
+        weights=tables.deployment.weights,
     )
 
 

@@ -1,20 +1,30 @@
 """The sidecar's Prometheus metrics. Labels come from closed sets, so cardinality is bounded."""
 
+from collections import Counter as Counting
+from collections.abc import Sequence
+from math import inf, nan
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from extproc.core.delivery import Finding
-from extproc.core.health import HealthState
+from extproc.core.ids import ModelId
 from extproc.core.reasons import Refusal
+from extproc.core.routing.choose import Moment, believe
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.learn import slo_of
 from extproc.core.shadow import ShadowDifference
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steering
+from extproc.core.tables import Region
 from extproc.ledger.commit import Ledger
 from extproc.sidecar.configuration import Configuration
 from extproc.sidecar.upkeep import Upkeep
 
-_UP: Final = {HealthState.UP: 1.0, HealthState.UNKNOWN: 0.5, HealthState.DOWN: 0.0}
+_UP: Final = {HealthState.UP: 1.0, HealthState.HALF_OPEN: 0.75, HealthState.UNKNOWN: 0.5, HealthState.DOWN: 0.0}
+
+_COUNTED: Final = Moment(in_flight=(0,))
+"""For asking what a budget is, as if requests were counted."""
 
 
 class Metrics:
@@ -77,7 +87,37 @@ class Metrics:
         )
         self._regions = Gauge(
             "situs_region_up",
-            "Whether a region can serve, as decisions see it: 1 up, 0.5 unknown, 0 down.",
+            "Whether a region can serve, as decisions see it: 1 up, 0.75 half open, 0.5 unknown, 0 down.",
+            ["region"],
+            registry=self.registry,
+        )
+        self._in_flight = Gauge(
+            "situs_region_in_flight",
+            "Requests that were released to a region and have not ended, by this process and those beside it.",
+            ["region"],
+            registry=self.registry,
+        )
+        self._budgets = Gauge(
+            "situs_region_budget",
+            "Requests that may be in flight in a region before the next one is used; +Inf where nothing bounds it.",
+            ["region"],
+            registry=self.registry,
+        )
+        self._latencies = Gauge(
+            "situs_region_latency_seconds",
+            "The round trip to a region by which decisions order it; NaN while none is known.",
+            ["region"],
+            registry=self.registry,
+        )
+        self._unfit = Gauge(
+            "situs_region_unfit_models",
+            "Models that a region may not serve now, because of what it serves or what it depends on.",
+            ["region"],
+            registry=self.registry,
+        )
+        self._slo_misses = Counter(
+            "situs_slo_misses_total",
+            "Attempts that took longer than the policy promises of their region and model.",
             ["region"],
             registry=self.registry,
         )
@@ -167,10 +207,23 @@ class Metrics:
                 unreadable += database.unreadable
         self.geo_unreadable.set(unreadable)
 
-    def seen(self, snapshot: Snapshot, now_s: float) -> None:
-        """Export the health that decisions see at `now_s`."""
-        for region, health in zip(snapshot.policy.regions, snapshot.health, strict=True):
-            self._regions.labels(region.id).set(_UP[health.state_at(now_s)])
+    def seen(self, snapshot: Snapshot, in_flight: Sequence[int], now_s: float) -> None:
+        """Export what decisions see of the regions at `now_s`; `in_flight` is empty while nothing can be counted."""
+        unfit = Counting(each.region for found in snapshot.fitness.values() for each in found)
+        for region, standing in zip(snapshot.policy.regions, snapshot.standings, strict=True):
+            estimate = believe(region, standing, 0, now_s=now_s, moment=_COUNTED)
+            self._regions.labels(region.id).set(_UP[estimate.state])
+            self._budgets.labels(region.id).set(inf if estimate.budget is None else estimate.budget)
+            self._latencies.labels(region.id).set(nan if estimate.latency_s is None else estimate.latency_s)
+            self._unfit.labels(region.id).set(unfit[region.id])
+        for region, count in zip(snapshot.policy.regions, in_flight, strict=False):
+            self._in_flight.labels(region.id).set(count)
+
+    def tried(self, region: Region, model: ModelId | None, took_s: float) -> None:
+        """Count an attempt in a region that took longer than the policy promises."""
+        promised_s = slo_of(region, model)
+        if promised_s is not None and took_s > promised_s:
+            self._slo_misses.labels(region.id).inc()
 
     def kept(self, ledger: Ledger, upkeep: Upkeep, now_s: float) -> None:
         """Export the state of the log and of what is done beside it."""

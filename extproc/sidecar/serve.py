@@ -18,6 +18,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from extproc.core.delivery import Delivery
+from extproc.core.ids import ModelId
 from extproc.ledger.commit import Ledger
 from extproc.ledger.errors import LedgerStartError
 from extproc.notes.errors import NoteError
@@ -27,17 +28,18 @@ from extproc.sidecar.admin import AdminServer
 from extproc.sidecar.conditions import Conditions
 from extproc.sidecar.configuration import PROGRAM_VERSION, Configuration
 from extproc.sidecar.deliveries import Deliveries
-from extproc.sidecar.health import HealthBoard
 from extproc.sidecar.hop import Hop
+from extproc.sidecar.inflight import InFlight, OwnCounters
 from extproc.sidecar.live import Live
 from extproc.sidecar.metrics import Metrics
-from extproc.sidecar.probes import probe_forever
 from extproc.sidecar.recorder import Recorder
 from extproc.sidecar.reloading import Reloading
 from extproc.sidecar.settings import Settings
 from extproc.sidecar.upkeep import Upkeep, refuse_rollback
-from extproc.wire.access_log import AccessLogReader
-from extproc.wire.server import PayloadServer, WireServer
+from extproc.signals.board import Board
+from extproc.signals.cells import probe_forever
+from extproc.wire.access_log import AccessLogReader, AttemptEnded
+from extproc.wire.server import LogStream, PayloadServer, WireServer
 
 _log = structlog.get_logger(__name__)
 
@@ -98,8 +100,20 @@ class Sidecar:
         self._keys = keys
         self.metrics = Metrics()
         self.live = Live(configuration, keys)
-        self.board = HealthBoard(self.live, self._clock)
-        self.deliveries = Deliveries(clock=time.monotonic, deliver=self._deliver, tried=self.board.attempted)
+        regions = configuration.tables.regions
+        self.in_flight = InFlight(
+            OwnCounters(len(regions)), [region.id for region in regions], longest_s=settings.longest_request_s
+        )
+        self.board = Board(
+            regions,
+            publish=self.live,
+            clock=self._clock,
+            in_flight=self.in_flight.of,
+            checks_models=bool(settings.endpoints),
+        )
+        self.deliveries = Deliveries(
+            clock=time.monotonic, deliver=self._deliver, tried=self._tried, in_flight=self.in_flight
+        )
         self.recorder: Recorder
         self.upkeep: Upkeep
         self._ledger: Ledger
@@ -162,6 +176,7 @@ class Sidecar:
             live=self.live,
             recorder=self.recorder,
             deliveries=self.deliveries,
+            in_flight=self.in_flight,
             metrics=self.metrics,
             clock=self._clock,
         )
@@ -202,14 +217,26 @@ class Sidecar:
         while True:
             await asyncio.sleep(SETTLE_PERIOD_S)
             self.deliveries.settle()
+            self.board.look()
             self.metrics.awaited.set(len(self.deliveries))
             self.metrics.forgotten.set(self.deliveries.forgotten)
             self.metrics.configured(self.live.configuration, self._clock())
             payloads = self.live.current.reader.payloads
             self.metrics.payload_faults.set(0 if payloads is None else payloads.faults)
-            self.metrics.seen(self.live.current.snapshot, self._clock())
+            current = self.live.current
+            self.metrics.seen(current.snapshot, self.in_flight.at(current.catalogue), self._clock())
             self.metrics.kept(self._ledger, self.upkeep, self._clock())
             self._conditions.look()
+
+    def _tried(self, ended: AttemptEnded, model: ModelId | None) -> None:
+        attempt = ended.attempt
+        if attempt.region is None:
+            return
+        policy = self.live.current.snapshot.policy
+        index = policy.index.get(attempt.region)
+        if index is not None and ended.first_byte_s is not None:
+            self.metrics.tried(policy.regions[index], model, ended.first_byte_s)
+        self.board.attempted(attempt.region, attempt, model=model, first_byte_s=ended.first_byte_s)
 
     def _deliver(self, delivery: Delivery) -> None:
         self.metrics.delivered(delivery.finding)
@@ -222,20 +249,9 @@ class Sidecar:
             )
         self.recorder.deliver(delivery)
 
-    def _open_access_log(self) -> Callable[[bytes], None]:
-        reader = AccessLogReader(self.live.region_of)
-
-        def take(message: bytes) -> None:
-            try:
-                reported = list(reader.read(message))
-            except DecodeError:
-                self.metrics.bad_log_messages.inc()
-                _log.error("an access log message could not be read")
-                return
-            for ended in reported:
-                self.deliveries.take(ended)
-
-        return take
+    def _open_access_log(self) -> LogStream:
+        reports = _Reports(self)
+        return LogStream(take=reports.take, close=reports.close)
 
     def _why_not_ready(self) -> list[str]:
         reasons = []
@@ -258,6 +274,30 @@ class Sidecar:
             _log.critical("work in the background ended by an error", exc_info=error)
         self.fault = self.fault or error
         self.broken.set()
+
+
+class _Reports:
+    """One stream of Envoy's access log. While there is any, requests in flight can be counted."""
+
+    def __init__(self, sidecar: Sidecar) -> None:
+        self._sidecar = sidecar
+        self._reader = AccessLogReader(sidecar.live.region_of)
+        sidecar.in_flight.opened()
+
+    def take(self, message: bytes) -> None:
+        """Take the next serialised message; one that is none is counted and costs nothing else."""
+        try:
+            reported = list(self._reader.read(message))
+        except DecodeError:
+            self._sidecar.metrics.bad_log_messages.inc()
+            _log.error("an access log message could not be read")
+            return
+        for ended in reported:
+            self._sidecar.deliveries.take(ended)
+
+    def close(self) -> None:
+        """Note that the stream ended."""
+        self._sidecar.in_flight.closed()
 
 
 async def _first(*events: Awaitable[object]) -> None:

@@ -24,7 +24,7 @@ class Settings:
     before the configuration was loaded from them. `kept` is the bundle that the policy came from, where it comes from
     elsewhere or a last good one is kept; its source is asked again every `poll_s` seconds. `stale` tells that the
     source has another one that cannot be used. `drain_s` bounds how long requests in flight are finished after SIGTERM.
-    `ring` holds the log's key, `room` the marks of its disk. `witnesses` cosign it; None for nobody. `key_store` is
+    `longest_request_s` is when Envoy ends a request at the latest. `ring` holds the log's key, `room` the marks of its disk. `witnesses` cosign it; None for nobody. `key_store` is
     the file of erasable keys, None where the policy keeps nothing under such keys. `shipping` says where evidence goes;
     None where somebody else ships it, or nobody.
     """
@@ -42,6 +42,7 @@ class Settings:
     poll_s: float = PERIOD_S
     admin: str | None = None
     drain_s: float = 5.0
+    longest_request_s: float = 60.0
     room: Room = field(default_factory=Room)
     witnesses: TrustPolicy | None = None
     key_store: Path | None = None

@@ -11,8 +11,9 @@ from typing import Final
 import httpx
 import structlog
 
-from extproc.core.health import Outcome
 from extproc.core.ids import RegionId
+from extproc.core.routing.health import Outcome
+from extproc.signals.board import CellsSeen
 
 PERIOD_S: Final = 1.0
 TIMEOUT_S: Final = 1.0
@@ -24,7 +25,7 @@ _REGION: Final = "x-situs-region"
 
 _log = structlog.get_logger(__name__)
 
-Probed = Callable[[RegionId, Outcome, float], None]
+Probed = Callable[[RegionId, CellsSeen], None]
 
 
 class _Misplaced(Exception):  # noqa: N818 - an answer, not an error of ours
@@ -43,7 +44,8 @@ async def probe_forever(endpoints: Mapping[RegionId, Sequence[str]], probed: Pro
 async def _probe_region(client: httpx.AsyncClient, region: RegionId, cells: Sequence[str], probed: Probed) -> None:
     while True:
         began_s = time.monotonic()
-        probed(region, *await probe_region(client, region, cells))
+        outcome, latency_s = await probe_region(client, region, cells)
+        probed(region, CellsSeen(outcome=outcome, latency_s=latency_s))
         await asyncio.sleep(max(0.0, PERIOD_S - (time.monotonic() - began_s)))
 
 

@@ -47,10 +47,16 @@ _FLAGS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
-    """One upstream attempt of a request. `decision` is None where the request bore no decision id."""
+    """One upstream attempt of a request. `decision` is None where the request bore no decision id.
+
+    `first_byte_s` is how long its answer's first byte took in seconds, None where none came. `load` is what the cell said
+    of its load, in the words of its header; empty where it said nothing.
+    """
 
     decision: DecisionId | None
     attempt: Attempt
+    first_byte_s: float | None = None
+    load: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,17 @@ REFUSALS: Final = MappingProxyType(
             title="No permitted region can serve now",
             detail="The regions that may process this request cannot serve at the moment. Try again later.",
         ),
+        Refusal.SPILL_REFUSED: Answer(
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            title="The permitted regions are full",
+            detail="The regions that may process this request have no room for it at the moment. Try again later.",
+        ),
+        Refusal.NO_ELIGIBLE_REGION: Answer(
+            status=HTTPStatus.SERVICE_UNAVAILABLE,
+            title="No permitted region is fit to serve now",
+            detail="The regions that may process this request do not serve the approved model at the moment, or lack "
+            "what they need for it. Try again later.",
+        ),
         Refusal.LOG_UNAVAILABLE: Answer(
             status=HTTPStatus.SERVICE_UNAVAILABLE,
             title="The decision could not be recorded",

@@ -32,8 +32,21 @@ _OPTIONS: Final = (
 Process = Callable[[bytes], Awaitable[bytes]]
 """From a serialised `ProcessingRequest` to a serialised `ProcessingResponse`."""
 
-OpenLog = Callable[[], Callable[[bytes], None]]
-"""Called once per access log stream; the result is called with each serialised message of it."""
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogStream:
+    """Who takes one access log stream: `take` each serialised message, `close` that it ended."""
+
+    take: Callable[[bytes], None]
+    close: Callable[[], None] = _nothing
+
+
+OpenLog = Callable[[], LogStream]
+"""Called once per access log stream."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +128,12 @@ def _ext_proc(process: Process, payloads: PayloadServer | None) -> grpc.GenericR
 
 def _access_log(open_log: OpenLog) -> grpc.GenericRpcHandler:
     async def handle(messages: AsyncIterator[bytes], _context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
-        take = open_log()
-        async for message in messages:
-            take(message)
+        stream = open_log()
+        try:
+            async for message in messages:
+                stream.take(message)
+        finally:
+            stream.close()
         return _EMPTY
 
     handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_unary_rpc_method_handler(handle)

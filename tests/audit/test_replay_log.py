@@ -19,10 +19,10 @@ from extproc.audit.stored_policy import StoredPolicyError, load_stored, parse_ca
 from extproc.cli.main import main
 from extproc.core.decide import Decision, decide
 from extproc.core.facts import Binding, RequestFacts, Signal, Source, Tier
-from extproc.core.health import HealthState, RegionHealth
 from extproc.core.ids import ConfigRevision, DecisionId, Jurisdiction, ModelId, OverrideId, TenantId
 from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.reasons import Exclusion
+from extproc.core.routing.health import HealthState, RegionHealth
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.engine import ProcessEngine
 from extproc.ledger.entries import config_to_entry, decision_to_entry, override_to_entry

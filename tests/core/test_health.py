@@ -2,7 +2,7 @@
 
 import pytest
 
-from extproc.core.health import (
+from extproc.core.routing.health import (
     FAILURES_UNTIL_DOWN,
     HEALTH_LIMIT_S,
     LATENCIES_KEPT,

@@ -9,11 +9,11 @@ from support.tables import NOW_S, class_signals, facts, policies, signals, snaps
 
 from extproc.core.decide import Decision, Refused, decide, rule
 from extproc.core.facts import ClassSignal, RequestFacts, Signal, Source
-from extproc.core.health import HealthState
 from extproc.core.ids import DataClass, DecisionId, Jurisdiction
 from extproc.core.jurisdiction import ruling_for
 from extproc.core.overrides import TargetKind
 from extproc.core.reasons import Refusal
+from extproc.core.routing.health import HealthState
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Deny, Steer, parse_plan
 from extproc.core.tables import OnMismatch, PolicyTables
@@ -176,7 +176,7 @@ def test_a_request_in_the_wrong_place_is_never_steered_unless_that_is_observed_o
 def test_health_never_widens(request: RequestFacts, snapshot: Snapshot, states: list[HealthState]) -> None:
     other = replace(
         snapshot,
-        health=tuple(replace(health, state=state) for health, state in zip(snapshot.health, states, strict=False)),
+        standings=tuple(replace(each, state=state) for each, state in zip(snapshot.standings, states, strict=False)),
     )
     assert _permitted(_decide(request, other)) == _permitted(_decide(request, snapshot))
     for decision in (_decide(request, other), _decide(request, snapshot)):

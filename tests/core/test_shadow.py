@@ -9,9 +9,9 @@ from support.tables import NOW_S, facts, snapshots
 from extproc.core.decide import Decision, decide
 from extproc.core.delivery import intent_of
 from extproc.core.facts import RequestFacts
-from extproc.core.health import HealthState, RegionHealth
 from extproc.core.ids import DecisionId
-from extproc.core.reasons import Refusal
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import Standing
 from extproc.core.shadow import ShadowDifference, difference, permitted_in_shadow, permitted_live
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.steering import Deny, Steer
@@ -30,8 +30,8 @@ def _beside(snapshot: Snapshot, other: Snapshot) -> Snapshot:
 @pytest.mark.slow
 @given(facts(), snapshots())
 def test_a_policy_beside_itself_differs_in_nothing(request: RequestFacts, snapshot: Snapshot) -> None:
-    down = RegionHealth(state=HealthState.DOWN, observed_at_s=NOW_S)
-    for each in (snapshot, replace(snapshot, health=(down,) * len(snapshot.health))):
+    down = Standing(state=HealthState.DOWN, observed_at_s=NOW_S)
+    for each in (snapshot, replace(snapshot, standings=(down,) * len(snapshot.standings))):
         assert difference(_decide(request, _beside(each, each))) is ShadowDifference.SAME
 
 
@@ -49,7 +49,7 @@ def test_the_difference_is_by_what_each_would_have_permitted(
         (False, False): ShadowDifference.OTHER,
     }
     assert difference(decision) is expected[shadow <= live, live <= shadow]
-    alone = replace(other, shadow=None)
+    alone = replace(other, shadow=None, fitness=snapshot.fitness)
     assert shadow == permitted_live(_decide(request, alone))
 
 
@@ -65,7 +65,7 @@ def test_nothing_is_said_where_there_is_no_shadow(request: RequestFacts, snapsho
 @given(facts(), snapshots())
 def test_a_refusal_permits_nothing_unless_regions_were_only_down(request: RequestFacts, snapshot: Snapshot) -> None:
     decision = _decide(request, snapshot)
-    if isinstance(decision.steering, Deny) and decision.steering.refusal is not Refusal.NO_SERVING_REGION:
+    if isinstance(decision.steering, Deny) and not decision.steering.refusal.is_of_service:
         assert permitted_live(decision) == frozenset()
     else:
         assert permitted_live(decision)
@@ -85,6 +85,6 @@ def test_what_a_decision_intends(request: RequestFacts, snapshot: Snapshot) -> N
 
 @pytest.mark.slow
 @given(snapshots())
-def test_a_snapshot_needs_the_health_of_each_region(snapshot: Snapshot) -> None:
-    with pytest.raises(ValueError, match="needs the health of each region"):
-        replace(snapshot, health=snapshot.health[:-1])
+def test_a_snapshot_needs_the_standing_of_each_region(snapshot: Snapshot) -> None:
+    with pytest.raises(ValueError, match="needs the standing of each region"):
+        replace(snapshot, standings=snapshot.standings[:-1])

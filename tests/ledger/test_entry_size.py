@@ -7,11 +7,11 @@ import pytest
 from ledger.world import CANDIDATE, decision
 
 from extproc.core.decide import Decision, Shadowed
-from extproc.core.health import HealthState
 from extproc.core.ids import DataClass, Jurisdiction, MechanismId, OverrideId, PermitId, RegimeId, RegionId, RegionMask
 from extproc.core.jurisdiction import Jurisdictions, RegionVerdict, Verdict
 from extproc.core.reasons import Exclusion
-from extproc.core.region import Choice, Estimate
+from extproc.core.routing.choose import Choice, Estimate
+from extproc.core.routing.health import HealthState
 from extproc.core.tables import Basis, Permit
 from extproc.ledger.decision_reader import decision_from_entry
 from extproc.ledger.decisions import decision_to_entry

@@ -8,7 +8,6 @@ from uuid import UUID
 from extproc.core.decide import Decision, Shadowed, Transfer
 from extproc.core.delivery import Attempt, Delivery, intent_of, reconcile
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
-from extproc.core.health import NEVER_OBSERVED, HealthState
 from extproc.core.ids import (
     ConfigRevision,
     Country,
@@ -26,7 +25,9 @@ from extproc.core.ids import (
 )
 from extproc.core.jurisdiction import Jurisdictions, RegionVerdict, Verdict
 from extproc.core.reasons import Exclusion, Refusal
-from extproc.core.region import Choice, Estimate
+from extproc.core.routing.choose import Choice, Estimate
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import UNSEEN
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.steering import Steer
 from extproc.core.tables import Basis, Permit, PolicyTables, Region
@@ -160,7 +161,7 @@ def snapshot(*, shadow: bool = False) -> Snapshot:
         revision=REVISION,
         policy=_policy(POLICY, 1),
         suspensions=(),
-        health=(NEVER_OBSERVED,) * len(REGIONS),
+        standings=(UNSEEN,) * len(REGIONS),
         shadow=Shadow(policy=_policy(CANDIDATE, 2), suspensions=()) if shadow else None,
     )
 

@@ -10,10 +10,10 @@ from support.tables import TIERS
 
 from extproc.core.decide import Decision, Permitted, Refused, decide, rule, transfers_of
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source
-from extproc.core.health import NEVER_OBSERVED
 from extproc.core.ids import ConfigRevision, DataClass, DecisionId, Jurisdiction, ModelId, TenantId
 from extproc.core.jurisdiction import Verdict
 from extproc.core.overrides import Suspension
+from extproc.core.routing.health import NEVER_OBSERVED
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Steer
 from extproc.core.tables import PolicyTables

@@ -8,9 +8,9 @@ from ledger.world import IDENTITY, KEY
 
 from extproc.core.decide import Decision, decide
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
-from extproc.core.health import NEVER_OBSERVED, HealthState, RegionHealth
 from extproc.core.ids import ConfigRevision, DataClass, DecisionId, Jurisdiction, ModelId, RegionId, TenantId
 from extproc.core.overrides import Suspension
+from extproc.core.routing.health import NEVER_OBSERVED, HealthState, RegionHealth
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.ledger.commit import Ledger
 from extproc.policy import CompiledPolicy, compile_policy, format_canonical, parse_policy

@@ -16,6 +16,7 @@ from extproc.sealed.store import open_store
 from extproc.sidecar.configuration import Files, Origin, load_configuration
 from extproc.sidecar.deliveries import Deliveries
 from extproc.sidecar.hop import Hop
+from extproc.sidecar.inflight import InFlight, OwnCounters
 from extproc.sidecar.live import Live
 from extproc.sidecar.metrics import Metrics
 from extproc.sidecar.recorder import Recorder
@@ -34,10 +35,15 @@ async def _ledger(root: Path) -> Ledger:
     return await Ledger.open(root / "log", identity=IDENTITY, key=KEY, program="1", segment_bytes=1 << 16)
 
 
+def _nothing_in_flight() -> InFlight:
+    return InFlight(OwnCounters(0), (), longest_s=60.0)
+
+
 def _hop(setup: Setup, keys: Keys, ledger: Ledger, deliveries: Deliveries) -> Hop:
     setup.policy.write_text(setup.policy.read_text() + "evidence: {subject: {claim: sub}}\n")
     configuration = load_configuration(Files(policy=Origin(location=str(setup.policy)), geo=setup.geo))
     return Hop(
+        in_flight=_nothing_in_flight(),
         live=Live(configuration, keys),
         recorder=Recorder(ledger, program="1", clock=time.time),
         deliveries=deliveries,
@@ -48,7 +54,9 @@ def _hop(setup: Setup, keys: Keys, ledger: Ledger, deliveries: Deliveries) -> Ho
 
 async def test_what_cannot_be_sealed_is_refused_and_counted_and_awaited_no_more(setup: Setup, keys: Keys) -> None:
     ledger = await _ledger(setup.root)
-    deliveries = Deliveries(clock=time.monotonic, deliver=lambda _: None, tried=lambda *_: None)
+    deliveries = Deliveries(
+        clock=time.monotonic, deliver=lambda _: None, tried=lambda *_: None, in_flight=_nothing_in_flight()
+    )
     hop = _hop(setup, keys, ledger, deliveries)
     keys.close()
     answer = await hop(_REQUEST)
@@ -61,7 +69,9 @@ async def test_what_cannot_be_sealed_is_refused_and_counted_and_awaited_no_more(
 
 async def test_a_fault_of_ours_leaves_nothing_behind(setup: Setup, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = await _ledger(setup.root)
-    deliveries = Deliveries(clock=time.monotonic, deliver=lambda _: None, tried=lambda *_: None)
+    deliveries = Deliveries(
+        clock=time.monotonic, deliver=lambda _: None, tried=lambda *_: None, in_flight=_nothing_in_flight()
+    )
     hop = _hop(setup, keys, ledger, deliveries)
 
     def broken(_: object) -> bytes:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-
-from extproc.core.health import Outcome
-from extproc.core.ids import RegionId
-from extproc.demo.world import free_port
 from extproc.sidecar.probes import probe_region
+
+from extproc.core.ids import RegionId
+from extproc.core.routing.health import Outcome
+from extproc.demo.world import free_port
 from inference.testing import running_cell
 
 _FRA, _IAD = RegionId("eu-fra"), RegionId("us-iad")

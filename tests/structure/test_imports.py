@@ -20,6 +20,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "extproc.policy": {"extproc.core", "extproc.names", "extproc.strict_yaml"},
     "extproc.detect": {"extproc.core"},
     "extproc.review": {"extproc.core", "extproc.policy", "extproc.strict_yaml", "extproc.ledger", "extproc.audit"},
+    "extproc.signals": {"extproc.core"},
     "extproc.wire": {"extproc.core", "extproc.names"},
     "extproc.notes": set(),
     "extproc.bundle": {"extproc.core", "extproc.notes", "extproc.policy", "extproc.strict_yaml"},
@@ -74,6 +75,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "extproc.ledger",
         "extproc.sealed",
         "extproc.ship",
+        "extproc.signals",
         "extproc.trust",
         "extproc.witness",
     },
@@ -84,7 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 # What the pure core may take from the standard library: no clock, no randomness, no I/O.
-PURE = {"abc", "collections", "dataclasses", "enum", "itertools", "math", "re", "types", "typing"}
+PURE = {"abc", "collections", "dataclasses", "enum", "hashlib", "itertools", "math", "re", "types", "typing"}
 
 
 def _imports(path: Path) -> Iterator[str]:

@@ -3,17 +3,19 @@
 They reach tables that no written policy would compile to, so what holds for them holds for the core by itself.
 """
 
+from math import inf
 from random import Random
 from types import MappingProxyType
 
 from hypothesis import strategies as st
 
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
-from extproc.core.health import HealthState, RegionHealth
+from extproc.core.fitness import Unfit
 from extproc.core.ids import (
     ConfigRevision,
     Country,
     DataClass,
+    DependencyId,
     Jurisdiction,
     MechanismId,
     ModelId,
@@ -27,6 +29,9 @@ from extproc.core.ids import (
 )
 from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.reasons import Exclusion, Fault
+from extproc.core.routing.choose import Moment
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import Standing
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.tables import (
     Basis,
@@ -274,7 +279,8 @@ def _snapshot(seed: int) -> Snapshot:
         revision=ConfigRevision("sha256:1"),
         policy=policy,
         suspensions=suspensions,
-        health=tuple(_health(random) for _ in policy.regions),
+        standings=tuple(_standing(random) for _ in policy.regions),
+        fitness={name: _unfit(random, policy) for name in MODELS if random.random() < 0.15},
         shadow=None if shadow is None else Shadow(policy=shadow[0], suspensions=shadow[1]),
     )
 
@@ -286,9 +292,33 @@ def _ruled(random: Random) -> tuple[PolicyTables, tuple[Suspension, ...]]:
     return policy, maker.suspensions(policy, random.choice([0, 0, 1, 2]))
 
 
-def _health(random: Random) -> RegionHealth:
-    return RegionHealth(
-        state=random.choice([HealthState.UP, HealthState.UP, HealthState.UNKNOWN, HealthState.DOWN]),
+def _standing(random: Random) -> Standing:
+    return Standing(
+        state=random.choice([HealthState.UP, HealthState.UP, *HealthState]),
         observed_at_s=random.choice([0.0, NOW_S - 100, NOW_S - 1, NOW_S - 1, NOW_S + 1]),
-        latencies_s=random.choice([(), (0.001,), (0.05, 0.2)]),
+        latency_s=random.choice([None, 0.001, 0.05]),
+        budget=random.choice([inf, inf, 1.0, 4.0, 100.0]),
+        up_since_s=random.choice([0.0, NOW_S - 1]),
+        missing_slo=random.random() < 0.1,
+    )
+
+
+def _unfit(random: Random, policy: PolicyTables) -> tuple[Unfit, ...]:
+    why = (Exclusion.MODEL_UNAPPROVED, Exclusion.MODEL_UNVERIFIED, Exclusion.DEPENDENCY_STALE)
+    found = []
+    for region in policy.regions:
+        if random.random() < 0.3:
+            reason = random.choice(why)
+            by = DependencyId("vectors") if reason is Exclusion.DEPENDENCY_STALE else None
+            found.append(Unfit(region=region.id, why=reason, by=by))
+    return tuple(found)
+
+
+def moments(regions: int) -> st.SearchStrategy[Moment]:
+    """Draw what is of the moment, for a catalogue of so many regions."""
+    counts = st.lists(st.integers(0, 200), min_size=regions, max_size=regions)
+    return st.builds(
+        Moment,
+        in_flight=st.one_of(st.just(()), counts),
+        preference=st.one_of(st.just(()), st.permutations(range(regions))),
     )

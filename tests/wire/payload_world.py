@@ -24,7 +24,7 @@ from extproc.mesh.section import Timeouts, UnixSocket
 from extproc.names import METADATA_DECISION, METADATA_NAMESPACE
 from extproc.wire.payload import Body
 from extproc.wire.response import Phase, Responder
-from extproc.wire.server import PayloadServer, WireServer
+from extproc.wire.server import LogStream, PayloadServer, WireServer
 
 LIMIT = 96 * 1024
 """Bytes that are looked at: more than the window that HTTP/2 streams have otherwise."""
@@ -154,7 +154,7 @@ async def running_payload_world(binary: Path, directory: Path) -> AsyncIterator[
     server = await WireServer.start(
         f"unix:{socket}",
         process=recorder.unary,
-        open_log=lambda: recorder.log,
+        open_log=lambda: LogStream(take=recorder.log),
         payloads=PayloadServer(process=recorder, preview=_ask_for_the_body),
     )
     async with (

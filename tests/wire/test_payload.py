@@ -24,7 +24,7 @@ from extproc.core.steering import Deny, Steer
 from extproc.names import DECISION_HEADER, EXT_PROC_SERVICE, METADATA_DECISION, METADATA_NAMESPACE, ROUTE_HEADER
 from extproc.wire.payload import Body, payload_stream
 from extproc.wire.response import Phase, Responder
-from extproc.wire.server import PayloadServer, WireServer
+from extproc.wire.server import LogStream, PayloadServer, WireServer
 
 _ID = DecisionId("01890a5d-ac96-774b-bcce-b302099a8057")
 _STEER = Steer(plan=(RegionId("eu-fra"),), route="eu-fra")
@@ -175,7 +175,7 @@ async def test_the_server_streams_where_payloads_are_read(tmp_path: Path) -> Non
     server = await WireServer.start(
         f"unix:{tmp_path / 's'}",
         process=_refuse_unary,
-        open_log=lambda: lambda _message: None,
+        open_log=lambda: LogStream(take=lambda _message: None),
         payloads=PayloadServer(process=asked, preview=asked.preview),
     )
     try:
@@ -203,7 +203,7 @@ async def test_a_failure_ends_the_stream_without_an_answer(tmp_path: Path) -> No
     server = await WireServer.start(
         f"unix:{tmp_path / 's'}",
         process=_refuse_unary,
-        open_log=lambda: lambda _message: None,
+        open_log=lambda: LogStream(take=lambda _message: None),
         payloads=PayloadServer(process=fail, preview=Asked().preview),
     )
     try:
@@ -222,7 +222,9 @@ async def test_the_server_is_unary_without(tmp_path: Path) -> None:
     async def echo(message: bytes) -> bytes:
         return message
 
-    server = await WireServer.start(f"unix:{tmp_path / 's'}", process=echo, open_log=lambda: lambda _message: None)
+    server = await WireServer.start(
+        f"unix:{tmp_path / 's'}", process=echo, open_log=lambda: LogStream(take=lambda _message: None)
+    )
     try:
         async with grpc.aio.insecure_channel(server.address) as channel:
             method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]

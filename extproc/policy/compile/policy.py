@@ -10,7 +10,7 @@ from extproc.core.facts import Source
 from extproc.core.ids import Jurisdiction, ModelId, RegionId, RegionMask, TenantId
 from extproc.core.overrides import Suspension
 from extproc.core.reading import Reading
-from extproc.core.tables import Epoch, Model, PolicyTables, Region, Tenant
+from extproc.core.tables import Approval, Epoch, Model, PolicyTables, Region, Tenant
 from extproc.policy.canonical import format_canonical, revision_of_form
 from extproc.policy.compile.day import RulesOfDay
 from extproc.policy.compile.epochs import jurisdictions_of, midnight_s, starts_of
@@ -92,7 +92,7 @@ def _region(document: PolicyDocument, id_: RegionId) -> Region:
         id=id_,
         country=entry.country,
         cluster=entry.cluster,
-        models={model: served.version for model, served in sorted(entry.models.items())},
+        models={model: Approval(version=served.version) for model, served in sorted(entry.models.items())},
         subdivision=entry.subdivision,
         certs=frozenset(entry.certs),
         rtt_s=None if entry.rtt_ms is None else entry.rtt_ms / 1000,

@@ -100,7 +100,8 @@ def _payload(signal: PayloadSignal) -> PayloadReading:
 
 def _versions(regions: tuple[Region, ...], model: ModelId) -> frozenset[str] | None:
     """Give the versions that a request may name: those that every region which is bound to one is approved for."""
-    bound = {version for region in regions if (version := region.models.get(model)) is not None}
+    approvals = [region.models[model] for region in regions if model in region.models]
+    bound = {approval.version for approval in approvals if approval.version is not None}
     if not bound:
         return None
     return frozenset(bound) if len(bound) == 1 else frozenset()

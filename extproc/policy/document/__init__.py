@@ -39,7 +39,16 @@ from extproc.policy.document.parties import (
     SpiffeMatch,
     TenantEntry,
 )
-from extproc.policy.document.places import ModelEntry, Operator, RegionEntry, ServedModel, Zone, ZoneMember
+from extproc.policy.document.places import (
+    ModelEntry,
+    Need,
+    Operator,
+    RecoveryTarget,
+    RegionEntry,
+    ServedModel,
+    Zone,
+    ZoneMember,
+)
 from extproc.policy.document.root import PolicyDocument
 from extproc.policy.document.signals import GeoipSignal, HeaderSignal, JwtSignal, PayloadSignal, Signals, TenantSignal
 
@@ -73,12 +82,14 @@ __all__ = [
     "Match",
     "Mechanism",
     "ModelEntry",
+    "Need",
     "ObligationEntry",
     "Operator",
     "OverrideEntry",
     "PayloadSignal",
     "PermitEntry",
     "PolicyDocument",
+    "RecoveryTarget",
     "Regime",
     "RegionEntry",
     "ServedModel",

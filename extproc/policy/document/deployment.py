@@ -1,6 +1,7 @@
 """`deployment:`: how the regions share the work."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from extproc.core.ids import RegionId
 from extproc.core.tables import Pattern
@@ -32,3 +33,12 @@ class Deployment:
 
     hubs: tuple[RegionId, ...] = ()
     """Sorted; for `hub-and-spoke`."""
+
+    drain: tuple[str, ...] = ()
+    """Patterns over region ids, sorted: nothing new goes there, and what is there ends in its time. Such a region stays
+    permitted, because it is no law that empties it. One region at least is left. Default: none is drained."""
+
+    weights: Mapping[RegionId, int] = field(default_factory=dict)
+    """Shares, 0 to 1000, among regions that are as good as one another at the moment: with `{eu-fra: 3, eu-ams: 1}`, of
+    four sessions three go to Frankfurt. A region that is not listed has 1, and one of 0 gets nothing, as if drained.
+    Default: no weights, and the nearest region serves while it has room."""

@@ -67,5 +67,10 @@ class PolicyDocument:
     """`plan: {length: N}` how many regions a request may be tried in, 1 to 3. Default 2: the primary and one
     fallback. Each plan is a cluster in Envoy's configuration, so their number grows with this power of the regions."""
 
+    session_header: str | None = None
+    """`affinity: {header: NAME}` the header that names a request's session, in lower case: its requests stay in one
+    region, among those that are as good, where caches are warm. It is hashed and never recorded. A client writes it, so
+    it only chooses among permitted regions. Default: none, and each request is one by itself."""
+
     tests: tuple[Case, ...] = ()
     """Default: none."""

@@ -4,11 +4,20 @@ from collections.abc import Callable
 from typing import Final
 
 from extproc.core.ids import Country, Jurisdiction, ModelId, RegionId
-from extproc.policy.document import ModelEntry, Operator, RegionEntry, ServedModel, Zone, ZoneId, ZoneMember
+from extproc.policy.document import (
+    ModelEntry,
+    Operator,
+    RegionEntry,
+    ServedModel,
+    Zone,
+    ZoneId,
+    ZoneMember,
+)
 from extproc.policy.parse.dates import validity
 from extproc.policy.parse.scalars import (
     parse_cluster,
     parse_country,
+    parse_digest,
     parse_id,
     parse_jurisdiction,
     parse_model,
@@ -16,6 +25,7 @@ from extproc.policy.parse.scalars import (
     parse_subdivision,
     parse_zone,
 )
+from extproc.policy.parse.service import in_flight, latency_ms, needs, recovery
 from extproc.policy.parse.vocabulary import Vocabulary, territory
 from extproc.policy.zones import BUILTIN_ZONES
 from extproc.strict_yaml import (
@@ -125,6 +135,11 @@ def _region(name: RegionId, vocabulary: Vocabulary) -> Callable[[Table], RegionE
         cluster = table.optional("cluster", parsed(parse_cluster), default=None)
         models = table.required("models", entries_of(model, _served_model))
         rtt_ms = table.optional("rtt_ms", number(minimum=0, maximum=MAX_RTT_MS), default=None)
+        capacity = table.optional("capacity", in_flight, default=None)
+        quota = table.optional("quota", in_flight, default=None)
+        slo_ms = table.optional("slo_ms", latency_ms, default=None)
+        needed = table.optional("needs", needs, default=None)
+        target = table.optional("recovery", recovery, default=None)
         return RegionEntry(
             country=country.value,
             subdivision=subdivision.value,
@@ -133,6 +148,11 @@ def _region(name: RegionId, vocabulary: Vocabulary) -> Callable[[Table], RegionE
             cluster=cluster.value or name,
             models=models.value,
             rtt_ms=rtt_ms.value,
+            capacity=capacity.value,
+            quota=quota.value,
+            slo_ms=slo_ms.value,
+            needs=needed.value or {},
+            recovery=target.value,
         )
 
     return read
@@ -150,7 +170,10 @@ def _served_model(_: ModelId, value: Value) -> ServedModel:
         value.refuse("the model's entry is empty", 'write {} for any version, or {version: "3"}')
 
     def read(table: Table) -> ServedModel:
-        return ServedModel(version=table.optional("version", text, default=None).value)
+        version = table.optional("version", text, default=None)
+        digest = table.optional("digest", parsed(parse_digest), default=None)
+        slo_ms = table.optional("slo_ms", latency_ms, default=None)
+        return ServedModel(version=version.value, digest=digest.value, slo_ms=slo_ms.value)
 
     return table_of(read)(value)
 

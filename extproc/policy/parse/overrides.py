@@ -1,14 +1,14 @@
-"""Parsing `overrides:`: the legal orders that a policy carries."""
+"""Parsing `overrides:`: the legal orders that a policy carries; and `resumed:`, which only the override file has."""
 
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final, assert_never
 
 from extproc.core.ids import OverrideId
-from extproc.core.overrides import TargetKind
+from extproc.core.overrides import Resumption, TargetKind
 from extproc.policy.document import Effect, OverrideEntry
 from extproc.policy.parse.regimes import unique
-from extproc.policy.parse.scalars import bounded, parse_end, parse_start
+from extproc.policy.parse.scalars import bounded, parse_end, parse_id, parse_start
 from extproc.policy.parse.vocabulary import Vocabulary
 from extproc.strict_yaml import Field, Reader, Table, UnfitError, Value, choice, list_of, parsed, table_of
 
@@ -47,6 +47,24 @@ def overrides(vocabulary: Vocabulary) -> Reader[tuple[OverrideEntry, ...]]:
             from_at=from_at.value,
             until_at=until_at.value,
             approved_by=approved_by.value,
+        )
+
+    return list_of(table_of(read))
+
+
+def resumptions() -> Reader[tuple[Resumption, ...]]:
+    """Make the reader of `resumed:`, oldest first. An id may be there twice: of an order that somebody gave again."""
+
+    def read(table: Table) -> Resumption:
+        order = table.required("id", parsed(parse_id))
+        reason = table.required("reason", parsed(bounded("a reason", LONGEST_REASON)))
+        at = table.required("at", parsed(parse_start))
+        approved_by = table.required("approved_by", _approvers)
+        return Resumption(
+            order=OverrideId(order.value),
+            reason=reason.value,
+            approved_by=approved_by.value,
+            at_s=at.value.timestamp(),
         )
 
     return list_of(table_of(read))

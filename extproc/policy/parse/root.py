@@ -9,10 +9,11 @@ from extproc.policy.parse.evidence import evidence
 from extproc.policy.parse.identity import classes, identity, ingress
 from extproc.policy.parse.overrides import overrides
 from extproc.policy.parse.regimes import regimes
+from extproc.policy.parse.scalars import parse_session_header
 from extproc.policy.parse.signals import conflict, signals
 from extproc.policy.parse.tenants import tenants
 from extproc.policy.parse.vocabulary import Vocabulary
-from extproc.strict_yaml import Reader, Table, Value, integer, table_of, text
+from extproc.strict_yaml import Reader, Table, Value, integer, parsed, table_of, text
 
 MAX_PLAN_LENGTH = 3
 
@@ -41,6 +42,7 @@ def _document(table: Table) -> PolicyDocument:
     records = table.optional("evidence", evidence(vocabulary, listed), default=EvidenceEntry())
     orders = table.optional("overrides", overrides(vocabulary), default=())
     plan_length = table.optional("plan", table_of(_plan), default=2)
+    session = table.optional("affinity", table_of(_affinity), default=None)
     tests = table.optional("tests", cases(vocabulary), default=())
     _ = version.value
     return PolicyDocument(
@@ -59,6 +61,7 @@ def _document(table: Table) -> PolicyDocument:
         evidence=records.value,
         overrides=orders.value,
         plan_length=plan_length.value,
+        session_header=session.value,
         tests=tests.value,
     )
 
@@ -69,6 +72,10 @@ def api_version(value: Value) -> str:
     if written != API_VERSION:
         value.refuse(f"'{written[:60]}' is not a version of the language that is known here", f"write {API_VERSION}")
     return written
+
+
+def _affinity(table: Table) -> str:
+    return table.required("header", parsed(parse_session_header)).value
 
 
 def _plan(table: Table) -> int:

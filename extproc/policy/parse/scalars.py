@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 from extproc.core.ids import Country, Jurisdiction
 from extproc.core.iso3166 import is_country, is_jurisdiction
+from extproc.core.reading import REQUEST_ID
 from extproc.names import HEADER_PREFIX
 from extproc.strict_yaml import UnfitError
 
@@ -29,6 +30,8 @@ _CLUSTER: Final = re.compile(r"[a-z0-9](?:[a-z0-9._|:-]{0,251}[a-z0-9])?")
 _MODEL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _CLAIM: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
+# SPEC: OCI image-spec, descriptor.md#digests: the registered algorithm sha256, in lower case.
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 # SPEC: RFC 9110 section 5.1, the token of a field name, here in lower case as HTTP/2 has it.
 _HEADER: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}")
 
@@ -48,6 +51,22 @@ _SPIFFE: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/[A-Za-z0-9._-]+)*(?
 _RESERVED_HEADERS: Final = frozenset(
     ["authorization", "connection", "cookie", "host", "proxy-authorization", "set-cookie", "x-forwarded-for"],
 )
+
+_NO_SESSION: Final = {
+    **dict.fromkeys(
+        [*_RESERVED_HEADERS, "api-key", "x-api-key", "x-auth-token", "x-forwarded-client-cert"],
+        "is Envoy's own or carries credentials, which the sidecar is never sent",
+    ),
+    # SPEC: RFC 9110 section 7.6.1, and RFC 9113 section 8.2.2.
+    **dict.fromkeys(
+        ["connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "transfer-encoding"],
+        "is about one connection, and not about a session",
+    ),
+    "upgrade": "is about one connection, and not about a session",
+    # ENVOY: made anew for each request at the edge.
+    REQUEST_ID: "names one request, and not a session",
+}
+"""Headers that can name no session, with why."""
 
 
 def name_in(pattern: re.Pattern[str], kind: Callable[[str], N], allowed: str) -> Callable[[str], N]:
@@ -117,6 +136,24 @@ def parse_header(written: str) -> str:
     if name in _RESERVED_HEADERS or name.startswith((HEADER_PREFIX, "x-envoy-")):
         raise UnfitError(f"the header '{name}' serves another purpose", "choose one such as x-data-jurisdiction")
     return name
+
+
+def parse_session_header(written: str) -> str:
+    """Parse the name of the header by which a client names a request's session."""
+    name = name_in(_HEADER, str, "a header name in lower case, such as x-session-id")(written)
+    why = _NO_SESSION.get(name)
+    if why is None and name.startswith((HEADER_PREFIX, "x-envoy-")):
+        why = "is Envoy's own or ours"
+    if why is not None:
+        raise UnfitError(f"the header '{name}' {why}", "choose one that the client sets, such as x-session-id")
+    return name
+
+
+def parse_digest(written: str) -> str:
+    """Parse the digest of a model's bytes."""
+    if not _DIGEST.fullmatch(written):
+        raise UnfitError(f"'{written[:60]}' is no digest", "write sha256: and 64 hex digits in lower case")
+    return written
 
 
 def parse_host(written: str) -> str:

@@ -125,7 +125,7 @@ def move_of(before: frozenset[RegionId], after: frozenset[RegionId]) -> Move:
 
 def outcome_of(verdict: Verdict | None, refusal: Refusal | None) -> Outcome:
     """Read what a policy says. That none of the permitted regions can serve is no refusal of tier 1's."""
-    if verdict is None or refusal not in (None, Refusal.NO_SERVING_REGION):
+    if verdict is None or (refusal is not None and not refusal.is_of_service):
         return Outcome(permitted=frozenset(), transfers=frozenset(), refusal=refusal)
     left = [each for each in verdict.regions if each.exclusion is None]
     return Outcome(

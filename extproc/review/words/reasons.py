@@ -29,6 +29,9 @@ _EXCLUSIONS: Final[Mapping[Exclusion, str]] = MappingProxyType(
         Exclusion.MODEL_SUSPENDED: "a legal order suspends the model",
         Exclusion.DEPLOYMENT: "the deployment's pattern keeps the request in another region",
         Exclusion.SUSPENDED: "a legal order suspends the region",
+        Exclusion.MODEL_UNAPPROVED: "a cell of the region serves another version or other bytes of the model",
+        Exclusion.MODEL_UNVERIFIED: "no cell of the region has shown lately that it serves what is approved",
+        Exclusion.DEPENDENCY_STALE: "something that the region needs to serve is too old, or does not answer",
     }
 )
 
@@ -47,6 +50,8 @@ _REFUSALS: Final[Mapping[Refusal, str]] = MappingProxyType(
         Refusal.WRONG_INGRESS: "the policy's regimes do not permit the region in which the request arrived",
         Refusal.NO_PERMITTED_REGION: "no region is permitted by all that must permit it",
         Refusal.NO_SERVING_REGION: "regions are permitted, but none of them can serve now",
+        Refusal.SPILL_REFUSED: "regions are permitted, and all that can serve are full",
+        Refusal.NO_ELIGIBLE_REGION: "regions are permitted, but none of them is fit to serve now",
         Refusal.LOG_UNAVAILABLE: "the decision could not be recorded",
     }
 )

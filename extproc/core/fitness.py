@@ -1,0 +1,102 @@
+"""Whether a region is fit to serve a model: what its cells have shown, and what it depends on.
+
+An unfit region is *not permitted*, so this belongs to tier 1: nothing of tier 2 may choose it. Fitness says nothing of
+whether the region can be reached, which is health. What a sidecar has seen enters as values with their times.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from extproc.core.ids import DependencyId, ModelId, RegionId
+from extproc.core.reasons import Exclusion
+from extproc.core.tables import Approval, Region
+
+SHOWN_FOR_S: Final = 15.0
+"""For how long a cell that does not answer any more is believed to serve what it has shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfit:
+    """That a region may not serve a model now. `by` names the dependency; None where the model itself is the reason."""
+
+    region: RegionId
+    why: Exclusion
+    by: DependencyId | None = None
+
+
+Fitness: TypeAlias = Mapping[ModelId, tuple[Unfit, ...]]
+"""The unfit regions of each model, in the catalogue's order; a model without an entry has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What one cell of a region has said, at `at_s`, of the model that it serves by default.
+
+    `version` and `digest` are None where it did not say; with `has_model` false it serves no such model.
+    """
+
+    at_s: float
+    has_model: bool = True
+    version: str | None = None
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freshness:
+    """Of when a dependency's data is, as its latest good probe told; Unix seconds."""
+
+    as_of_s: float
+
+
+def fitness_of(
+    regions: Iterable[Region],
+    shown: Mapping[RegionId, Mapping[ModelId, tuple[Shown, ...]]],
+    dependencies: Mapping[RegionId, Mapping[DependencyId, Freshness]],
+    *,
+    now_s: float,
+) -> dict[ModelId, tuple[Unfit, ...]]:
+    """Tell which regions are unfit for which of their models at `now_s`.
+
+    `shown[region][model]` holds the latest word of each cell. The first reason found is the one that is recorded.
+    """
+    unfit: dict[ModelId, list[Unfit]] = {}
+    for region in regions:
+        stale = _stale(region, dependencies.get(region.id, {}), now_s)
+        by_model = shown.get(region.id, {})
+        for model, approval in region.models.items():
+            why = _unapproved(approval, by_model.get(model, ()), now_s)
+            if why is not None:
+                unfit.setdefault(model, []).append(Unfit(region=region.id, why=why))
+            elif stale is not None:
+                unfit.setdefault(model, []).append(
+                    Unfit(region=region.id, why=Exclusion.DEPENDENCY_STALE, by=stale)
+                )
+    return {model: tuple(found) for model, found in unfit.items()}
+
+
+def _stale(region: Region, seen: Mapping[DependencyId, Freshness], now_s: float) -> DependencyId | None:
+    """Give the first dependency that is older than it may be, or of which nothing was heard."""
+    for name, max_age_s in region.needs.items():
+        freshness = seen.get(name)
+        if freshness is None or now_s - freshness.as_of_s > max_age_s:
+            return name
+    return None
+
+
+def _unapproved(approval: Approval, shown: tuple[Shown, ...], now_s: float) -> Exclusion | None:
+    """Hold what the cells have shown against the approval. One cell that serves something else is enough."""
+    if not approval.is_bound:
+        return None
+    believed = [each for each in shown if now_s - each.at_s <= SHOWN_FOR_S]
+    if any(not _is_approved(approval, each) for each in believed):
+        return Exclusion.MODEL_UNAPPROVED
+    return None if believed else Exclusion.MODEL_UNVERIFIED
+
+
+def _is_approved(approval: Approval, shown: Shown) -> bool:
+    return (
+        shown.has_model
+        and approval.version in (None, shown.version)
+        and approval.digest in (None, shown.digest)
+    )
