@@ -148,7 +148,11 @@ async def region_is_suspended(world: World, visitor: Visitor) -> Event:
         german_after, uae_after = german.since(obeyed_s), uae.since(obeyed_s)
         rerouted = [a for a in german.since(pulled_s) if a.region != serving]
         for region in (serving, *UAE):
-            await asyncio.to_thread(world.run_situs, "resume", region, "--overrides", world.folder.overrides)
+            await asyncio.to_thread(
+                world.run_situs, "resume", region, "--overrides", world.folder.overrides,
+                "--reason", "the injunction was lifted (demo)",
+                "--approved-by", "A. Counsel", "--approved-by", "B. Officer",
+            )  # fmt: skip
         resumed_s = time.monotonic()
 
         async def served_again() -> bool:

@@ -26,13 +26,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 import yaml
 
 from extproc.core.ids import OverrideId
-from extproc.core.overrides import Resumption, Suspension
-from extproc.policy.compile import suspension_of
+from extproc.core.overrides import Resumption, Suspension, TargetKind
+from extproc.policy.compile import CompiledPolicy, suspension_of
 from extproc.policy.parse.overrides import overrides, resumptions
 from extproc.policy.parse.root import api_version
 from extproc.policy.parse.vocabulary import Vocabulary
@@ -88,6 +88,20 @@ def new_override_id(taken: Orders, at: datetime) -> OverrideId:
     while f"LT-{day}-{number}" in known:
         number += 1
     return OverrideId(f"LT-{day}-{number}")
+
+
+def names_of(policy: CompiledPolicy, kind: TargetKind) -> frozenset[str]:
+    """Give what a policy has of the things that an order can be about; permits with their regimes."""
+    match kind:
+        case TargetKind.REGION:
+            return frozenset(policy.tables.index)
+        case TargetKind.MODEL:
+            return frozenset(policy.tables.models)
+        case TargetKind.PERMIT:
+            return frozenset(
+                f"{regime.id}.{permit.id}" for regime in policy.document.regimes for permit in regime.permits
+            )
+    assert_never(kind)
 
 
 def _orders(table: Table) -> Orders:
