@@ -7,7 +7,7 @@ finite (tenants' profiles x data classes x jurisdictions), so lint, coverage and
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from extproc.core.facts import Source
 from extproc.core.ids import (
@@ -25,6 +25,8 @@ from extproc.core.ids import (
     TenantId,
 )
 from extproc.core.reasons import Exclusion
+
+_NO_REGION: Final = RegionMask(0)
 
 
 class Basis(StrEnum):
@@ -99,7 +101,11 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
-    """What a drill of a region is held to: seconds until it is served again, and records of decisions that may be lost."""
+    """What a drill of a region is held to.
+
+    `rto_s` are seconds from the first failure until requests are served again, `rpo_records` how many records of
+    decisions may be lost.
+    """
 
     rto_s: float
     rpo_records: int = 0
@@ -202,14 +208,14 @@ class Tenant:
 class Deployment:
     """How the regions share the work: `ranks[i]` orders the region at index `i`, lower first, whatever its latency.
 
-    `drained` regions take nothing new. `weights[i]` is the share of the region at index `i` among those that are as good.
-    `slo_failover` tells whether a region that keeps missing its promised latency comes after those that keep theirs.
+    `drained` regions take nothing new. `weights[i]` is the share of the region at index `i` among those that are as
+    good. `slo_failover` tells whether a region that keeps missing its promised latency comes after those that keep it.
     """
 
     pattern: Pattern = Pattern.ACTIVE_ACTIVE
     ranks: tuple[int, ...] = ()
     """Empty where all are equal."""
-    drained: RegionMask = RegionMask(0)
+    drained: RegionMask = _NO_REGION
     weights: tuple[int, ...] = ()
     """Empty where none is written, and then requests without a session are not shared out."""
     slo_failover: bool = False

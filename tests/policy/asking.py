@@ -13,7 +13,7 @@ from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, 
 from extproc.core.ids import ConfigRevision, DataClass, DecisionId, Jurisdiction, ModelId, TenantId
 from extproc.core.jurisdiction import Verdict
 from extproc.core.overrides import Suspension
-from extproc.core.routing.health import NEVER_OBSERVED
+from extproc.core.routing.standing import UNSEEN
 from extproc.core.snapshot import Snapshot
 from extproc.core.steering import Steer
 from extproc.core.tables import PolicyTables
@@ -55,12 +55,12 @@ def question_of(facts: RequestFacts) -> Question:
 
 
 def snapshot_of(policy: CompiledPolicy) -> Snapshot:
-    """Give a snapshot in which nothing is known of any region's health."""
+    """Give a snapshot in which nothing is known of any region."""
     return Snapshot(
         revision=ConfigRevision("sha256:1"),
         policy=policy.tables,
         suspensions=policy.suspensions,
-        health=(NEVER_OBSERVED,) * len(policy.tables.regions),
+        standings=(UNSEEN,) * len(policy.tables.regions),
     )
 
 

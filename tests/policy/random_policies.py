@@ -54,6 +54,7 @@ class _Maker(LawMaker):
             **self.maybe("overrides", [self._override(i, named) for i in range(self._random.randint(0, 3))], 0.7),
             **self.maybe("plan", {"length": self._random.randint(1, 3)}),
             **self._evidence(models),
+            **self._routing(regions, models),
             **(self.maybe("tests", [self._test(models[0])], 0.2) if models else {}),
         }
 
@@ -65,6 +66,23 @@ class _Maker(LawMaker):
         durability = {"default": "page", **({"models": {models[0]: "fsync"}} if models else {})}
         sealed = source.sample(["address", "request_id"], source.randint(1, 2))
         return {"evidence": {"durability": durability, "sealed": sealed}}
+
+    def _routing(self, regions: Written, models: list[str]) -> Written:
+        """Write what regions promise, need and have room for, from a source of its own: no answer depends on it."""
+        source = Random(f"routing of {sorted(regions)} {models}")
+        for region in regions.values():
+            given = {
+                "capacity": source.randint(1, 1_000_000),
+                "quota": source.randint(1, 1_000_000),
+                "slo_ms": source.choice([1, 12.5, 600_000]),
+                "needs": {"vectors": {"max_age_s": source.choice([1, 2.5])}},
+                "recovery": {"rto_s": 0.5, **({"rpo_records": 3} if source.random() < 0.5 else {})},
+            }
+            region.update({name: given[name] for name in given if source.random() < 0.3})
+            for served in region["models"].values():
+                more = {"slo_ms": 40, "digest": f"sha256:{source.randbytes(32).hex()}"}
+                served.update({name: more[name] for name in more if source.random() < 0.2})
+        return {"affinity": {"header": "x-session-id"}} if source.random() < 0.3 else {}
 
     def _ingress(self, regions: list[str]) -> Written:
         mismatch = self._random.choice(["observe", "redirect", "redirect", "refuse"])

@@ -13,8 +13,13 @@ from policy.strategies import as_yaml, policies, read_plain
 from policy.test_faults import FULL
 from ruamel.yaml import YAML
 
+import extproc.policy
 from extproc.policy import canonical, compile_policy, format_canonical, parse_policy, revision_of
 
+SHIPPED = {
+    "demo": "sha256:448e1f2f9c383526786793f15fbce04c7ad9ea4feafc04641699dabe6aff1777",
+    "minimal": "sha256:887b928b102bb76c6a8c9f13f47f34eb2118a0df43f4a2628543b94fc7d3fcaf",
+}
 PLAIN = read_plain(Path(__file__).parent / "full.yaml")
 
 
@@ -105,7 +110,28 @@ def test_comments_quotes_and_block_style_mean_nothing(tmp_path: Path) -> None:
         ("equals: health", "equals: Health"),
         ("iban: special", "iban: personal"),
         ('regex: "C-', 'regex: "D-'),
-        ("active: [eu-*]}", "active: [eu-f*]}"),
+        ("active: [eu-*],", "active: [eu-f*],"),
+        ("drain: [ca-*, us-*]", "drain: [ca-*]"),
+        (", drain: [ca-*, us-*]", ""),
+        ("weights: {eu-fra: 3,", "weights: {eu-fra: 2,"),
+        (", weights: {eu-fra: 3, us-iad: 0}", ", weights: {eu-ams: 1}"),
+        (", weights: {eu-fra: 3, us-iad: 0}", ""),
+        ("header: x-session-id", "header: x-session"),
+        ("affinity: {header: x-session-id}\n", ""),
+        ("capacity: 64", "capacity: 65"),
+        ("    capacity: 64\n", ""),
+        ("quota: 200", "quota: 201"),
+        ("    quota: 200\n", ""),
+        ("slo_ms: 300", "slo_ms: 301"),
+        ("slo_ms: 250", "slo_ms: 251"),
+        (", slo_ms: 250", ""),
+        ('"sha256:0', '"sha256:1'),
+        ("vectors: {max_age_s: 300}", "vectors: {max_age_s: 301}"),
+        ("vectors: {max_age_s: 300}", "vector: {max_age_s: 300}"),
+        ("vectors: {max_age_s: 300}, ", ""),
+        ("rto_s: 2,", "rto_s: 3,"),
+        ("rpo_records: 5", "rpo_records: 0"),
+        ("    recovery: {rto_s: 2, rpo_records: 5}\n", ""),
         ("permit: eu-gdpr.adequate", "permit: eu-gdpr.eea"),
         ("LT-14, effect: suspend, model: fraud", "LT-14, effect: suspend, model: digits"),
     ],
@@ -145,6 +171,13 @@ def test_a_change_of_meaning_is_a_change_of_revision(old: str, new: str) -> None
         ("to: EEA, basis", "to: {in: EEA}, basis"),
         ("br-gru: {country: BR", "br-gru: {cluster: br-gru, country: BR"),
         ("rtt_ms: 8\n", "rtt_ms: 8.0\n"),
+        ("drain: [ca-*, us-*]", "drain: [us-*, ca-*, us-*]"),
+        ("weights: {eu-fra: 3, us-iad: 0}", "weights: {us-iad: 0, eu-ams: 1, eu-fra: 3}"),
+        (
+            "{vectors: {max_age_s: 300}, features: {max_age_s: 2.5}}",
+            "{features: {max_age_s: 2.50}, vectors: {max_age_s: 300.0}}",
+        ),
+        ("rto_s: 2,", "rto_s: 2.0,"),
     ],
 )
 def test_another_way_of_saying_the_same_is_the_same_revision(old: str, new: str) -> None:
@@ -160,6 +193,18 @@ def test_the_form_is_sorted_json_without_blanks() -> None:
     assert "plan_length" in plain["document"]
     assert "rtt_ms" not in plain["document"]["regions"]["br-gru"]
     assert "tests" not in plain["document"]
+
+
+@pytest.mark.parametrize(("name", "revision"), SHIPPED.items())
+def test_a_program_that_knows_more_gives_an_older_policy_its_older_name(name: str, revision: str) -> None:
+    """What a policy does not use is no part of its name: logs that were written before hold these revisions."""
+    text = (Path(extproc.policy.__file__).parent / "examples" / f"{name}.yaml").read_text()
+    assert revision_of(parse_policy(text)) == revision
+
+
+def test_the_default_of_a_target_is_left_out() -> None:
+    zero, default = (FULL.replace("rto_s: 2, rpo_records: 5", new) for new in ("rto_s: 2, rpo_records: 0", "rto_s: 2"))
+    assert revision_of(parse_policy(zero)) == revision_of(parse_policy(default))
 
 
 def test_what_changes_no_decision_is_no_part_of_the_revision() -> None:

@@ -19,11 +19,22 @@ from extproc.core.overrides import TargetKind
 from extproc.core.payload import Detector, FieldRule, PatternRule, PayloadReading
 from extproc.core.reading import TenantBindings
 from extproc.core.reasons import Exclusion
-from extproc.core.tables import ConflictMode, Deployment, Grant, Model, OnMismatch, Pattern, Profile
+from extproc.core.tables import (
+    Approval,
+    ConflictMode,
+    Deployment,
+    Grant,
+    Model,
+    OnMismatch,
+    Pattern,
+    Profile,
+    Recovery,
+)
 from extproc.policy import CompiledPolicy, compile_policy, document, load_policy, parse_policy
 
 DEMO = Path(extproc.policy.__file__).parent / "examples" / "demo.yaml"
 FULL = (Path(__file__).parent / "full.yaml").read_text()
+DIGEST = "sha256:" + "0123456789abcdef" * 4
 NOW_S = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
 
 
@@ -98,7 +109,8 @@ def test_what_is_read_of_a_request(demo: CompiledPolicy) -> None:
 
 def test_everything_that_can_be_read_of_a_request(full: CompiledPolicy) -> None:
     reading = full.reading
-    assert reading.headers == (":authority", "x-data-class", "x-data-jurisdiction", "x-request-id")
+    assert reading.headers == (":authority", "x-data-class", "x-data-jurisdiction", "x-request-id", "x-session-id")
+    assert reading.session_header == "x-session-id"
     assert reading.declarations == (":authority", "x-data-class", "x-data-jurisdiction")
     assert reading.evidence == Evidence(
         default=ReleaseMode.PAGE,
@@ -144,11 +156,15 @@ def test_regions_stand_sorted_and_keep_their_facts(full: CompiledPolicy) -> None
     assert [str(region.id) for region in tables.regions] == ["br-gru", "ca-mtl", "eu-ams", "eu-fra", "us-iad"]
     ams, fra = tables.regions[2], tables.regions[3]
     assert ams.cluster == "outbound|443||eu-ams.example"
-    assert ams.models == {"digits": None, "fraud": None}
+    assert ams.models == {"digits": Approval(), "fraud": Approval()}
     assert ams.rtt_s is None
     assert (fra.cluster, fra.country, fra.subdivision) == ("eu-fra", "DE", "DE-HE")
     assert fra.certs == {"c5"}
-    assert (fra.rtt_s, fra.models) == (0.008, {"digits": "1"})
+    assert fra.models == {"digits": Approval(version="1", digest=DIGEST, slo_s=0.25)}
+    assert (fra.rtt_s, fra.slo_s, fra.capacity, fra.quota) == (0.008, 0.3, 64, 200)
+    assert list(fra.needs.items()) == [("features", 2.5), ("vectors", 300.0)]
+    assert fra.recovery == Recovery(rto_s=2.0, rpo_records=5)
+    assert (ams.slo_s, ams.capacity, ams.quota, ams.needs, ams.recovery) == (None, None, None, {}, None)
     assert tables.models == {
         "digits": Model(serving=RegionMask(0b11110)),
         "fraud": Model(serving=RegionMask(0b00100), data_class=DataClass("special")),
@@ -160,7 +176,68 @@ def test_regions_stand_sorted_and_keep_their_facts(full: CompiledPolicy) -> None
     assert tables.profile is Profile.PERFORMANCE_FIRST
     assert tables.unregulated == {"public"}
     assert tables.on_mismatch is OnMismatch.REDIRECT
-    assert tables.deployment == Deployment(pattern=Pattern.ACTIVE_PASSIVE, ranks=(1, 1, 0, 0, 1))
+    assert tables.deployment == Deployment(
+        pattern=Pattern.ACTIVE_PASSIVE,
+        ranks=(1, 1, 0, 0, 1),
+        drained=RegionMask(0b10010),
+        weights=(1, 1, 1, 3, 0),
+        slo_failover=True,
+    )
+
+
+def test_a_policy_without_routing_says_nothing_of_it(demo: CompiledPolicy) -> None:
+    assert demo.tables.deployment == Deployment(slo_failover=True)
+    assert demo.reading.session_header is None
+
+
+def test_a_region_that_misses_its_promise_is_left_last_unless_the_law_comes_first() -> None:
+    text = DEMO.read_text()
+    first = compile_policy(parse_policy(text.replace("profile: hybrid", "profile: legal-first")))
+    assert not first.tables.deployment.slo_failover
+
+
+def test_nothing_of_routing_reaches_what_the_law_says(full: CompiledPolicy) -> None:
+    """Epochs hold all that tier 1 reads of regions, beside which regions are approved for which model."""
+    text = FULL
+    for old in (
+        f', digest: "{DIGEST}", slo_ms: 250',
+        "    capacity: 64\n    quota: 200\n    slo_ms: 300\n",
+        "    needs: {vectors: {max_age_s: 300}, features: {max_age_s: 2.5}}\n",
+        "    recovery: {rto_s: 2, rpo_records: 5}\n",
+        ", drain: [ca-*, us-*], weights: {eu-fra: 3, us-iad: 0}",
+        "affinity: {header: x-session-id}\n",
+    ):
+        assert old in text
+        text = text.replace(old, "")
+    without = compile_policy(parse_policy(text))
+    assert without.tables.epochs == full.tables.epochs
+    assert (without.tables.models, without.tables.tenants) == (full.tables.models, full.tables.tenants)
+    assert without.reading == replace(full.reading, session_header=None)
+    assert without.tables.revision != full.tables.revision
+
+
+@pytest.mark.parametrize(
+    ("ams", "versions"),
+    [
+        ("{}", ["1"]),
+        ('{version: "1"}', ["1"]),
+        (f'{{version: "1", digest: "{DIGEST}"}}', ["1"]),
+        (f'{{version: "1", digest: "sha256:{"f" * 64}"}}', ["1"]),
+        ('{version: "2"}', []),
+        (f'{{digest: "{DIGEST}"}}', []),
+    ],
+)
+def test_a_version_may_be_named_that_every_bound_region_is_approved_for(ams: str, versions: list[str]) -> None:
+    text = FULL.replace("models: {digits: {}, fraud: {}}", f"models: {{digits: {ams}, fraud: {{}}}}")
+    assert compile_policy(parse_policy(text)).reading.models[ModelId("digits")] == frozenset(versions)
+
+
+def test_bytes_alone_bind_a_model_to_no_version_that_can_be_named() -> None:
+    """A cell shows the bytes of what it serves unless asked: of another version that a client names, it shows none."""
+    text = FULL.replace('{version: "1", digest', "{digest")
+    assert compile_policy(parse_policy(text)).reading.models[ModelId("digits")] == frozenset()
+    unbound = FULL.replace(f'{{version: "1", digest: "{DIGEST}", slo_ms: 250}}', "{slo_ms: 250}")
+    assert compile_policy(parse_policy(unbound)).reading.models[ModelId("digits")] is None
 
 
 def test_tenants_with_equal_legal_facts_share_a_profile(demo: CompiledPolicy, full: CompiledPolicy) -> None:
@@ -214,9 +291,9 @@ def test_a_subdivision_is_judged_by_its_own_regime_and_its_countrys() -> None:
 
 def test_shards_and_hubs_leave_regions_by_place() -> None:
     sharded = FULL.replace(
-        "{pattern: active-passive, active: [eu-*]}",
+        "{pattern: active-passive, active: [eu-*],",
         "{pattern: regional-sharding, "
-        "shards: [{subjects: EEA, region: eu-fra}, {subjects: [DE, CA-QC], region: ca-mtl}]}",
+        "shards: [{subjects: EEA, region: eu-fra}, {subjects: [DE, CA-QC], region: ca-mtl}],",
     )
     epoch = compile_policy(parse_policy(sharded)).tables.epochs[0]
     assert epoch.reach is not None
@@ -226,7 +303,7 @@ def test_shards_and_hubs_leave_regions_by_place() -> None:
         "CA": None,
         "US": None,
     }
-    spoked = FULL.replace("{pattern: active-passive, active: [eu-*]}", "{pattern: hub-and-spoke, hubs: [eu-ams]}")
+    spoked = FULL.replace("{pattern: active-passive, active: [eu-*],", "{pattern: hub-and-spoke, hubs: [eu-ams],")
     tables = compile_policy(parse_policy(spoked)).tables
     assert tables.deployment.ranks == (0, 0, 1, 0, 0)
     assert tables.epochs[0].reach is not None

@@ -12,6 +12,8 @@ FULL = (Path(__file__).parent / "full.yaml").read_text()
 INGRESS = next(line for line in FULL.split("\n") if line.startswith("ingress: ")).removeprefix("ingress: ")
 CLASSES = "{public: {unregulated: true}, personal: {}, special: {unregulated: false}}"
 CLASSED = FULL[FULL.index("  class:\n    header: x-data-class") : FULL.index("conflict:")]
+SHARED = next(line for line in FULL.split("\n") if line.startswith("deployment: ")).removeprefix("deployment: ")
+DIGEST = "sha256:" + "0123456789abcdef" * 4
 GEOIP = next(line for line in FULL.split("\n") if line.startswith("  geoip: ")) + "\n"
 
 # What is replaced in full.yaml, by what (`§` marks where the fault must be reported), words of the message, and words
@@ -23,7 +25,7 @@ FAULTS = [
     ("plan: {length: 3}", "plan: {length: §4}", "4 is more than 3", "3 or less"),
     ("plan: {length: 3}", "plan: {length: §0}", "0 is less than 1", "1 or more"),
     ("plan: {length: 3}", "plan: {§len: 3, length: 3}", "unknown field 'len'", "did you mean 'length'"),
-    ("plan: {length: 3}", "plan: {length: 3}\n§plan: {length: 2}", "already given at line 103", "keep one"),
+    ("plan: {length: 3}", "plan: {length: 3}\n§plan: {length: 2}", "already given at line 109", "keep one"),
     ("plan: {length: 3}", "plan: {length: §three}", "expected a whole number", "write a whole number"),
     ("plan: {length: 3}", "plan: {length: §03}", "'03' is not a plain whole number", "leading zeros"),
     ("plan: {length: 3}", "§profile: legal-first", "unknown field 'profile'", "the fields here are apiVersion, policy"),
@@ -119,7 +121,7 @@ FAULTS = [
     ("rtt_ms: 80.5", "rtt_ms: §-1", "-1 is less than 0", "0 or more"),
     ("rtt_ms: 80.5", "rtt_ms: §.inf", "not a plain number", "write it like 8"),
     ("rtt_ms: 80.5", "rtt_ms: §80ms", "expected a number, not '80ms'", "write a number"),
-    ('{version: "1"}', "{version: §1}", "expected text, and 1 is a whole number", 'in quotes: "1"'),
+    ('version: "1", d', "version: §1, d", "expected text, and 1 is a whole number", 'in quotes: "1"'),
     ("{digits: {}, fraud: {}}", "{digits: {}, fraud: §}", "entry is empty", "write {} for any version"),
     ("  br-gru: {country: BR, models: {}}", "  br-gru: §{country: BR}", "'models' is missing", "add 'models:'"),
     ("  br-gru: {country: BR, models", "  br-gru: {§contry: DE, country: BR, models", "unknown", "mean 'country'"),
@@ -130,6 +132,28 @@ FAULTS = [
     ("operator: {name: Y Inc., hq: CA}", "operator: §Y Inc.", "expected a table", "write"),
     ("admin_from: [DE, PL]", "admin_from: §[]", "has 0 items and needs 1", "add what is missing"),
     ("admin_from: [DE, PL]", "admin_from: [DE, §EEA]", "'EEA' is not an assigned", "ISO 3166-1 such as DE"),
+    ("capacity: 64", "capacity: §0", "0 is less than 1", "1 or more"),
+    ("capacity: 64", "capacity: §1000001", "is more than 1e+06", "or less"),
+    ("capacity: 64", "capacity: §1.5", "expected a whole number", "write a whole number"),
+    ("quota: 200", "quota: §0", "0 is less than 1", "1 or more"),
+    ("quota: 200", "quota: §1000001", "is more than 1e+06", "or less"),
+    ("    slo_ms: 300", "    slo_ms: §0", "0 is less than 1", "1 or more"),
+    ("    slo_ms: 300", "    slo_ms: §600001", "is more than 600000", "600000 or less"),
+    ("slo_ms: 250}", "slo_ms: §250ms}", "expected a number, not '250ms'", "write a number"),
+    (f'"{DIGEST}"', f"§{DIGEST[:-1]}", "is no digest", "sha256: and 64 hex digits"),
+    (f'"{DIGEST}"', f"§{DIGEST.upper()}", "is no digest", "in lower case"),
+    (f'"{DIGEST}"', f"§{DIGEST.removeprefix('sha256:')}", "is no digest", "write sha256:"),
+    ("{vectors: {max_age_s: 300},", "{§vec tors: {max_age_s: 300},", "not a usable name", "letters, digits"),
+    ("{vectors: {max_age_s: 300},", "{vectors: §{},", "'max_age_s' is missing", "add 'max_age_s:'"),
+    ("{vectors: {max_age_s: 300},", "{vectors: §300,", "expected a table", "write"),
+    ("{vectors: {max_age_s: 300},", "{vectors: {max_age_s: §0.5},", "0.5 is less than 1", "1 or more"),
+    ("{vectors: {max_age_s: 300},", "{vectors: {max_age_s: §31536001},", "is more than", "or less"),
+    ("needs: {vectors: {max_age_s: 300}, features: {max_age_s: 2.5}}", "needs: §{}", "has 0 entries", "add what"),
+    ("recovery: {rto_s: 2, rpo_records: 5}", "recovery: §{rpo_records: 5}", "'rto_s' is missing", "add 'rto_s:'"),
+    ("rto_s: 2,", "rto_s: §0,", "0 is less than 0.001", "0.001 or more"),
+    ("rto_s: 2,", "rto_s: §86401,", "is more than 86400", "or less"),
+    ("rpo_records: 5", "rpo_records: §-1", "-1 is less than 0", "0 or more"),
+    ("rpo_records: 5", "rpo_records: §0.5", "expected a whole number", "write a whole number"),
     # Models.
     ("  fraud: {resident_in", "  §fraudd: {resident_in", "'fraudd' is no model", "did you mean 'fraud'"),
     ("resident_in: EEA", "resident_in: §EAA", "'EAA' is neither a zone", "did you mean 'EEA'"),
@@ -302,28 +326,61 @@ FAULTS = [
     ),
     # Deployment.
     ("pattern: active-passive,", "pattern: §active-pasive,", "is none of", "did you mean 'active-passive'"),
-    ("active: [eu-*]}", "active: [§ap-*]}", "matches no region", "the regions are br-gru"),
+    ("active: [eu-*],", "active: [§ap-*],", "matches no region", "the regions are br-gru"),
     (
-        "deployment: {pattern: active-passive, active: [eu-*]}",
-        "deployment: §{pattern: active-passive}",
+        "deployment: {pattern: active-passive, active: [eu-*],",
+        "deployment: §{pattern: active-passive,",
         "needs",
         "add 'a",
     ),
     ("deployment: {pattern: active-passive,", "deployment: §{pattern: active-active,", "means nothing to", "remove it"),
-    ("{pattern: active-passive, active: [eu-*]}", "§{pattern: hub-and-spoke}", "needs 'hubs'", "add 'hubs:'"),
+    (SHARED, "§{pattern: hub-and-spoke}", "needs 'hubs'", "add 'hubs:'"),
     (
-        "{pattern: active-passive, active: [eu-*]}",
+        SHARED,
         "{pattern: hub-and-spoke, hubs: [§eu]}",
         "'eu' is no region",
         "the regions are",
     ),
-    ("{pattern: active-passive, active: [eu-*]}", "§{pattern: regional-sharding}", "needs 'shards'", "add 'shards:'"),
+    (SHARED, "§{pattern: regional-sharding}", "needs 'shards'", "add 'shards:'"),
     (
-        "{pattern: active-passive, active: [eu-*]}",
+        SHARED,
         "{pattern: regional-sharding, shards: [§{subjects: EEA}]}",
         "'region' is missing",
         "add 'region:'",
     ),
+    ("drain: [ca-*, us-*]", "drain: [§ap-*]", "matches no region", "the regions are br-gru"),
+    ("drain: [ca-*, us-*]", "drain: §[]", "has 0 items and needs 1", "add what is missing"),
+    ("drain: [ca-*, us-*]", 'drain: §[eu-*, "*-???"]', "every region is drained", "leave one that takes requests"),
+    ("us-iad: 0}", "us-iad: §-1}", "-1 is less than 0", "0 or more"),
+    ("us-iad: 0}", "us-iad: §1001}", "1001 is more than 1000", "1000 or less"),
+    ("us-iad: 0}", "us-iad: §0.5}", "expected a whole number", "write a whole number"),
+    ("us-iad: 0}", "§us-idd: 0}", "'us-idd' is no region", "did you mean 'us-iad'"),
+    ("weights: {eu-fra: 3, us-iad: 0}", "weights: §{}", "has 0 entries and needs 1", "add what is missing"),
+    (
+        "weights: {eu-fra: 3, us-iad: 0}",
+        "weights: §{eu-fra: 0, eu-ams: 0, us-iad: 0, ca-mtl: 0, br-gru: 0}",
+        "every region has the weight 0",
+        "give one a weight of 1",
+    ),
+    (
+        f"deployment: {SHARED}",
+        f"deployment: §{SHARED}".replace("eu-fra: 3", "eu-fra: 0, eu-ams: 0, br-gru: 0"),
+        "every region is drained or has the weight 0",
+        "leave one that takes requests",
+    ),
+    # Affinity.
+    ("header: x-session-id", "header: §X-Session-Id", "not a usable name", "in lower case"),
+    ("header: x-session-id", 'header: §":path"', "not a usable name", "such as x-session-id"),
+    ("header: x-session-id", "header: §cookie", "carries credentials", "such as x-session-id"),
+    ("header: x-session-id", "header: §authorization", "carries credentials", "such as x-session-id"),
+    ("header: x-session-id", "header: §x-forwarded-client-cert", "carries credentials", "such as x-session-id"),
+    ("header: x-session-id", "header: §x-situs-route", "is Envoy's own or ours", "such as x-session-id"),
+    ("header: x-session-id", "header: §x-envoy-original-path", "is Envoy's own or ours", "such as x-session-id"),
+    ("header: x-session-id", "header: §transfer-encoding", "about one connection", "such as x-session-id"),
+    ("header: x-session-id", "header: §connection", "about one connection", "such as x-session-id"),
+    ("header: x-session-id", "header: §x-request-id", "names one request", "such as x-session-id"),
+    ("affinity: {header: x-session-id}", "affinity: §{}", "'header' is missing", "add 'header:'"),
+    ("affinity: {header: x-session-id}", "affinity: §x-session-id", "expected a table", "write"),
     # Overrides.
     ("effect: suspend", "effect: §suspended", "'suspended' is none of suspend", "did you mean 'suspend'"),
     ("region: us-iad", "region: §us-idd", "'us-idd' is no region", "did you mean 'us-iad'"),
@@ -462,7 +519,7 @@ def test_many_faults_are_reported_at_once_in_the_order_of_the_file() -> None:
         text = text.replace(old, new, 1)
     with pytest.raises(DocumentError) as caught:
         parse_policy(text, file="p")
-    assert [problem.place.line for problem in caught.value.problems] == [21, 58, 58, 87]
+    assert [problem.place.line for problem in caught.value.problems] == [26, 63, 63, 92]
     assert str(caught.value).count("Mend: ") == 4
 
 

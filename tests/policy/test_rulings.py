@@ -75,7 +75,7 @@ def _assert_means_something(seen: Counter[str]) -> None:
     """Assert that the answers were of every kind, and often enough, or their agreement would mean little."""
     asked = seen["steered"] + sum(seen[name] for name in _REFUSALS)
     assert seen["steered"] >= asked / 5, seen
-    kinds = [*_REFUSALS, *(f"excluded: {why.value}" for why in Exclusion)]
+    kinds = [*_REFUSALS, *(f"excluded: {why.value}" for why in Exclusion if not why.is_of_fitness)]
     others = ["transfer", "obligation", "assumed", "unregulated", "several places", "host", "several in the plan"]
     assert {name: seen[name] for name in [*kinds, *others] if seen[name] < asked / 300} == {}, seen
 

@@ -8,9 +8,11 @@ from ledger.world import IDENTITY, KEY
 
 from extproc.core.decide import Decision, decide
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
+from extproc.core.fitness import Unfit
 from extproc.core.ids import ConfigRevision, DataClass, DecisionId, Jurisdiction, ModelId, RegionId, TenantId
 from extproc.core.overrides import Suspension
-from extproc.core.routing.health import NEVER_OBSERVED, HealthState, RegionHealth
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import UNSEEN, Standing
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.ledger.commit import Ledger
 from extproc.policy import CompiledPolicy, compile_policy, format_canonical, parse_policy
@@ -63,6 +65,7 @@ class LogMaker:
     shadow: CompiledPolicy | None = None
     orders: tuple[Suspension, ...] = ()
     down: frozenset[str] = frozenset()
+    unfit: tuple[Unfit, ...] = ()
     now_s: float = START_S
     decisions: list[Decision] = field(default_factory=list)
     _ledger: Ledger | None = None
@@ -108,11 +111,12 @@ class LogMaker:
             revision=ConfigRevision(f"sha256:{self.live.tables.revision[-8:]}{len(self.orders)}{shadow is None}"),
             policy=self.live.tables,
             suspensions=self._suspensions(self.live),
-            health=tuple(self._health(region) for region in regions),
+            standings=tuple(self._standing(region) for region in regions),
+            fitness={ModelId("digits"): self.unfit} if self.unfit else {},
             shadow=None if shadow is None else Shadow(policy=shadow.tables, suspensions=self._suspensions(shadow)),
         )
 
-    def _health(self, region: RegionId) -> RegionHealth:
+    def _standing(self, region: RegionId) -> Standing:
         if region in self.down:
-            return RegionHealth(state=HealthState.DOWN, observed_at_s=self.now_s - 1)
-        return NEVER_OBSERVED
+            return Standing(state=HealthState.DOWN, observed_at_s=self.now_s - 1)
+        return UNSEEN

@@ -12,7 +12,7 @@ from policy.random_laws import Written
 from policy.strategies import as_yaml, policies, random_moment
 from review.world import POLICY, changed
 
-from extproc.core.ids import Jurisdiction, ModelId, TenantId
+from extproc.core.ids import Jurisdiction, ModelId, RegionId, TenantId
 from extproc.core.jurisdiction import Undecided, jurisdictions_of
 from extproc.core.reasons import Exclusion, Refusal
 from extproc.policy import CompiledPolicy, compile_policy, parse_policy
@@ -27,6 +27,8 @@ from extproc.review.words import joined
 
 _PLACES = [None, None, "DE", "FR", "NO", "US", "CA", "CA-QC", "AE", "BR", "ZA", "GB"]
 _OF_LAW = {Exclusion.NO_PERMIT, Exclusion.CLASS_RULE, Exclusion.PROFILE, Exclusion.PERMIT_SUSPENDED}
+
+_UNFIT = (Exclusion.MODEL_UNAPPROVED, Exclusion.MODEL_UNVERIFIED)
 
 
 def _question(random: Random, compiled: CompiledPolicy) -> tuple[CaseInput, float]:
@@ -264,6 +266,47 @@ def test_regions_abroad_that_nothing_restricts_are_counted() -> None:
         "5 of them are abroad, which the regimes do not restrict." in _told(changed(_QUEBEC), "bank", geoip="CA").answer
     )
     assert "abroad" not in _told(POLICY, "bank", geoip="FR").answer
+
+
+def test_what_no_policy_can_tell_is_told_with_what_follows() -> None:
+    digest = "sha256:" + "abcdef0123456789" * 4
+    needs = "needs: {vectors: {max_age_s: 2.5}}"
+    text = changed(
+        (
+            "eu-ams: {country: NL, models: {fraud: {}}",
+            f'eu-ams: {{country: NL, models: {{fraud: {{digest: "{digest}"}}}}',
+        ),
+        (
+            "eu-fra: {country: DE, models: {fraud: {}}",
+            f'eu-fra: {{country: DE, {needs}, models: {{fraud: {{version: "3", digest: "{digest}"}}}}',
+        ),
+        ("us-iad: {country: US,", f"us-iad: {{country: US, {needs},"),
+        ("signals:", "deployment: {pattern: active-active, drain: [us-*], weights: {us-iad: 0, br-gru: 0}}\nsignals:"),
+    )
+    found = _told(text, "bank", geoip="FR")
+    assert [(each.regions, each.words.partition(".")[0], each.excluded_by) for each in found.provisos] == [
+        (("br-gru",), "of weight 0", ()),
+        (("eu-ams",), "approved for the bytes sha256:abcdef012345… of fraud alone", _UNFIT),
+        (("eu-fra",), "approved for version 3 and the bytes sha256:abcdef012345… of fraud alone", _UNFIT),
+        (("eu-fra", "us-iad"), "needs vectors, at most 2", (Exclusion.DEPENDENCY_STALE,)),
+        (("us-iad",), "drained", ()),
+    ]
+    told = format_explanation(found, 400)
+    assert (
+        "- eu-fra and us-iad: needs vectors, at most 2.5 s old. Excluded while something that the region needs to "
+        "serve is too old, or does not answer (dependency_stale)." in told
+    )
+    assert "serves another version or other bytes of the model (model_unapproved) or no cell" in told
+    assert "- us-iad: drained. It is permitted, and nothing new goes there." in told
+    assert [each.regions for each in found.about((RegionId("us-iad"),)).provisos] == [("us-iad",), ("us-iad",)]
+
+
+def test_where_nothing_is_asked_beyond_the_law_nothing_is_said_of_it() -> None:
+    found = _told(
+        changed(("eu-ams: {country: NL,", "eu-ams: {needs: {v: {max_age_s: 9}}, country: NL,")), "bank", geoip="AE"
+    )
+    assert found.provisos == ()
+    assert "WHAT ELSE COUNTS" not in format_explanation(found, 200)
 
 
 def test_a_rule_for_a_class_is_told_with_what_it_rests_on() -> None:

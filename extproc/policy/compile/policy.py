@@ -10,7 +10,7 @@ from extproc.core.facts import Source
 from extproc.core.ids import Jurisdiction, ModelId, RegionId, RegionMask, TenantId
 from extproc.core.overrides import Suspension
 from extproc.core.reading import Reading
-from extproc.core.tables import Approval, Epoch, Model, PolicyTables, Region, Tenant
+from extproc.core.tables import Approval, Epoch, Model, PolicyTables, Recovery, Region, Tenant
 from extproc.policy.canonical import format_canonical, revision_of_form
 from extproc.policy.compile.day import RulesOfDay
 from extproc.policy.compile.epochs import jurisdictions_of, midnight_s, starts_of
@@ -18,7 +18,7 @@ from extproc.policy.compile.profiles import Profile, profiles_of
 from extproc.policy.compile.reading import reading_of
 from extproc.policy.compile.rulings import mask_of, rulings_of
 from extproc.policy.compile.sharing import deployment_of, reach_of, redirects_of
-from extproc.policy.document import Effect, OverrideEntry, PolicyDocument, TenantEntry
+from extproc.policy.document import Effect, OverrideEntry, PolicyDocument, ServedModel, TenantEntry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +88,29 @@ def suspension_of(entry: OverrideEntry) -> Suspension:
 
 def _region(document: PolicyDocument, id_: RegionId) -> Region:
     entry = document.regions[id_]
+    target = entry.recovery
     return Region(
         id=id_,
         country=entry.country,
         cluster=entry.cluster,
-        models={model: Approval(version=served.version) for model, served in sorted(entry.models.items())},
+        models={model: _approval(served) for model, served in sorted(entry.models.items())},
         subdivision=entry.subdivision,
         certs=frozenset(entry.certs),
-        rtt_s=None if entry.rtt_ms is None else entry.rtt_ms / 1000,
+        rtt_s=_seconds(entry.rtt_ms),
+        capacity=entry.capacity,
+        quota=entry.quota,
+        slo_s=_seconds(entry.slo_ms),
+        needs={name: need.max_age_s for name, need in sorted(entry.needs.items())},
+        recovery=None if target is None else Recovery(rto_s=target.rto_s, rpo_records=target.rpo_records),
     )
+
+
+def _approval(served: ServedModel) -> Approval:
+    return Approval(version=served.version, digest=served.digest, slo_s=_seconds(served.slo_ms))
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _tenants(

@@ -36,6 +36,7 @@ def reading_of(document: PolicyDocument, tables: PolicyTables, places: list[Juri
         subdivisions=frozenset(filter(is_subdivision, places)),
         bindings=_bindings(document),
         evidence=_evidence(document),
+        session_header=document.session_header,
     )
 
 
@@ -99,8 +100,14 @@ def _payload(signal: PayloadSignal) -> PayloadReading:
 
 
 def _versions(regions: tuple[Region, ...], model: ModelId) -> frozenset[str] | None:
-    """Give the versions that a request may name: those that every region which is bound to one is approved for."""
+    """Give the versions that a request may name: those that every region which is bound to one is approved for.
+
+    A region that is bound by a digest alone is approved for none by name: it has shown what it serves unless asked for
+    another version, and nothing of the others.
+    """
     approvals = [region.models[model] for region in regions if model in region.models]
+    if any(approval.digest is not None and approval.version is None for approval in approvals):
+        return frozenset()
     bound = {approval.version for approval in approvals if approval.version is not None}
     if not bound:
         return None

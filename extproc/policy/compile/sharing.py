@@ -4,21 +4,27 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from extproc.core.ids import Jurisdiction, RegionId, RegionMask
-from extproc.core.tables import Deployment, Pattern
+from extproc.core.tables import Deployment, Pattern, Profile
 from extproc.policy.compile.day import RulesOfDay
 from extproc.policy.compile.rulings import mask_of
 from extproc.policy.document import ANYWHERE, PolicyDocument
 
 
 def deployment_of(document: PolicyDocument, regions: list[RegionId]) -> Deployment:
-    """Compile what holds for every place: the pattern, and which regions come first."""
+    """Compile what holds for every place: the pattern, which regions come first, and how much each takes."""
     written = document.deployment
     ranks: tuple[int, ...] = ()
     if written.pattern is Pattern.ACTIVE_PASSIVE:
         ranks = tuple(0 if any(fnmatchcase(region, pattern) for pattern in written.active) else 1 for region in regions)
     if written.pattern is Pattern.HUB_AND_SPOKE:
         ranks = tuple(int(region in written.hubs) for region in regions)
-    return Deployment(pattern=written.pattern, ranks=ranks)
+    return Deployment(
+        pattern=written.pattern,
+        ranks=ranks,
+        drained=mask_of([any(fnmatchcase(region, pattern) for pattern in written.drain) for region in regions]),
+        weights=tuple(written.weights.get(region, 1) for region in regions) if written.weights else (),
+        slo_failover=document.identity.profile is not Profile.LEGAL_FIRST,
+    )
 
 
 def reach_of(

@@ -16,7 +16,6 @@ _FIELD_OF: Final = {
 }
 
 MAX_WEIGHT: Final = 1000
-_LEAVE_ONE: Final = "leave one region that takes requests, or remove 'deployment' to let all of them"
 
 
 def deployment(vocabulary: Vocabulary) -> Reader[Deployment]:
@@ -44,6 +43,11 @@ def deployment(vocabulary: Vocabulary) -> Reader[Deployment]:
                 table.value.complain(f"'{name}' means nothing to the pattern {pattern.value.value}", "remove it")
         if wanted is not None and given[wanted].is_sound and not given[wanted].value:
             table.value.refuse(f"the pattern {pattern.value.value} needs '{wanted}'", f"add '{wanted}:'")
+        if drain.is_sound and weights.is_sound and weights.value is not None:
+            left = _undrained(vocabulary, drain.value)
+            if left and not any(weights.value.get(id_) for id_ in left):
+                message = "every region is drained or has the weight 0, so every request would be refused"
+                table.value.complain(message, "leave one that takes requests")
         return Deployment(
             pattern=pattern.value,
             active=tuple(sorted(set(active.value))),
@@ -54,3 +58,35 @@ def deployment(vocabulary: Vocabulary) -> Reader[Deployment]:
         )
 
     return table_of(read)
+
+
+def _drain(vocabulary: Vocabulary) -> Reader[tuple[str, ...]]:
+    """Make the reader of `drain:`. To drain every region is to refuse every request, which has other words."""
+    patterns = list_of(parsed(vocabulary.region_pattern), minimum=1)
+
+    def read(value: Value) -> tuple[str, ...]:
+        drained = tuple(sorted(set(patterns(value))))
+        if vocabulary.regions and not _undrained(vocabulary, drained):
+            value.refuse("every region is drained, so every request would be refused", "leave one that takes requests")
+        return drained
+
+    return read
+
+
+def _weights(vocabulary: Vocabulary) -> Reader[dict[RegionId, int]]:
+    """Make the reader of `weights:`. Once one is written there is one for every region, so that 1 need not be said."""
+    weight = integer(minimum=0, maximum=MAX_WEIGHT)
+    written = entries_of(vocabulary.region, lambda _, value: weight(value), minimum=1)
+
+    def read(value: Value) -> dict[RegionId, int]:
+        weights = {**dict.fromkeys(vocabulary.regions, 1), **written(value)}
+        if vocabulary.regions and not any(weights.values()):
+            value.refuse("every region has the weight 0, so every request would be refused", "give one a weight of 1")
+        return weights
+
+    return read
+
+
+def _undrained(vocabulary: Vocabulary, drained: tuple[str, ...]) -> set[RegionId]:
+    """Give the regions that no pattern drains."""
+    return {id_ for id_ in vocabulary.regions if not any(fnmatchcase(id_, pattern) for pattern in drained)}

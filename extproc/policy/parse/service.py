@@ -12,7 +12,7 @@ MIN_LATENCY_MS: Final = 1.0
 MAX_LATENCY_MS: Final = 600_000.0
 """Ten minutes: beyond, nobody waits for a first byte."""
 MIN_AGE_S: Final = 1.0
-"""Dependencies are asked once in a second, so nothing can be held to less."""
+"""Dependencies are asked about once in a second, so nothing can be held to less."""
 MAX_AGE_S: Final = 31_536_000.0
 MIN_RTO_S: Final = 0.001
 MAX_RTO_S: Final = 86_400.0

@@ -6,8 +6,10 @@ from extproc.policy.document import (
     Identity,
     Ingress,
     ModelEntry,
+    Need,
     Operator,
     PolicyDocument,
+    RecoveryTarget,
     RegionEntry,
     ServedModel,
     Shard,
@@ -15,7 +17,18 @@ from extproc.policy.document import (
     ZoneMember,
 )
 from extproc.policy.parse.catalogue import MAX_RTT_MS
+from extproc.policy.parse.deployment import MAX_WEIGHT
 from extproc.policy.parse.identity import MAX_TRUSTED_HOPS
+from extproc.policy.parse.service import (
+    MAX_AGE_S,
+    MAX_IN_FLIGHT,
+    MAX_LATENCY_MS,
+    MAX_RPO_RECORDS,
+    MAX_RTO_S,
+    MIN_AGE_S,
+    MIN_LATENCY_MS,
+    MIN_RTO_S,
+)
 from extproc.policy.schema import names
 from extproc.policy.schema.manual import manual_of
 from extproc.policy.schema.shapes import (
@@ -106,7 +119,14 @@ def regions() -> Schema:
         },
         {"admin_from": described(list_of(names.COUNTRY, minimum=1), manual_of(Operator, "admin_from"))},
     )
-    served = table(manual_of(ServedModel), optional={"version": described(text(), manual_of(ServedModel, "version"))})
+    served = table(
+        manual_of(ServedModel),
+        optional={
+            "version": described(text(), manual_of(ServedModel, "version")),
+            "digest": described(names.DIGEST, manual_of(ServedModel, "digest")),
+            "slo_ms": described(_number(MIN_LATENCY_MS, MAX_LATENCY_MS), manual_of(ServedModel, "slo_ms")),
+        },
+    )
     region = table(
         manual_of(RegionEntry),
         {
@@ -118,10 +138,30 @@ def regions() -> Schema:
             "operator": said("operator", operator),
             "certs": said("certs", list_of(names.ID)),
             "cluster": said("cluster", names.CLUSTER),
-            "rtt_ms": said("rtt_ms", {"type": "number", "minimum": 0, "maximum": MAX_RTT_MS}),
+            "rtt_ms": said("rtt_ms", _number(0, MAX_RTT_MS)),
+            "capacity": said("capacity", whole(1, MAX_IN_FLIGHT)),
+            "quota": said("quota", whole(1, MAX_IN_FLIGHT)),
+            "slo_ms": said("slo_ms", _number(MIN_LATENCY_MS, MAX_LATENCY_MS)),
+            "needs": entries(manual_of(RegionEntry, "needs"), names.ID, _need(), minProperties=1),
+            "recovery": said("recovery", _recovery()),
         },
     )
     return entries(manual_of(PolicyDocument, "regions"), names.REGION, region, minProperties=1)
+
+
+def _number(minimum: float, maximum: float) -> Schema:
+    return {"type": "number", "minimum": minimum, "maximum": maximum}
+
+
+def _need() -> Schema:
+    age = described(_number(MIN_AGE_S, MAX_AGE_S), manual_of(Need, "max_age_s"))
+    return table(manual_of(Need), {"max_age_s": age})
+
+
+def _recovery() -> Schema:
+    rpo = described(whole(0, MAX_RPO_RECORDS), manual_of(RecoveryTarget, "rpo_records"))
+    rto = described(_number(MIN_RTO_S, MAX_RTO_S), manual_of(RecoveryTarget, "rto_s"))
+    return table(manual_of(RecoveryTarget), {"rto_s": rto}, {"rpo_records": rpo})
 
 
 def models() -> Schema:
@@ -167,6 +207,10 @@ def deployment() -> Schema:
     return table(
         manual_of(Deployment),
         {"pattern": described(one_of(Pattern), manual_of(Deployment, "pattern"))},
-        {name: described(shape, manual_of(Deployment, name)) for name, shape in shapes.items()},
+        {
+            **{name: described(shape, manual_of(Deployment, name)) for name, shape in shapes.items()},
+            "drain": described(list_of(names.PATTERN, minimum=1), manual_of(Deployment, "drain")),
+            "weights": entries(manual_of(Deployment, "weights"), names.REGION, whole(0, MAX_WEIGHT), minProperties=1),
+        },
         allOf=[*asked, none],
     )

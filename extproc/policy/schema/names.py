@@ -10,6 +10,7 @@ from extproc.policy.parse.scalars import (
     _CLAIM,
     _CLUSTER,
     _DAY,
+    _DIGEST,
     _HEADER,
     _HOST,
     _ID,
@@ -37,6 +38,7 @@ HOST: Final = named("host")
 SPIFFE: Final = named("spiffe")
 HEADER: Final = named("header")
 CLAIM: Final = named("claim")
+DIGEST: Final = named("digest")
 DAY: Final = named("day")
 MOMENT: Final = named("moment")
 
@@ -67,6 +69,7 @@ def definitions() -> dict[str, Schema]:
         "spiffe": described(matching(_SPIFFE), "A SPIFFE id; ending in /*, all below it."),
         "header": described(matching(_HEADER), "A header's name in lower case."),
         "claim": described(matching(_CLAIM), "A token's claim."),
+        "digest": described(matching(_DIGEST), "The digest of a model's bytes."),
         "day": described(matching(_DAY), "A day, YYYY-MM-DD."),
         "moment": {
             "anyOf": [DAY, matching(_MOMENT)],

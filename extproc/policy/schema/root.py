@@ -3,7 +3,7 @@
 from extproc.core.tables import ConflictMode
 from extproc.policy.document import API_VERSION, Identity, Ingress, PolicyDocument, Signals
 from extproc.policy.parse.root import MAX_PLAN_LENGTH
-from extproc.policy.schema import catalogue, evidence, law, parties, signals
+from extproc.policy.schema import catalogue, evidence, law, names, parties, signals
 from extproc.policy.schema.manual import manual_of
 from extproc.policy.schema.names import definitions
 from extproc.policy.schema.shapes import Schema, described, one_of, only, table, whole
@@ -17,6 +17,7 @@ def policy_schema() -> Schema:
 
     mode = described(one_of(ConflictMode), manual_of(PolicyDocument, "conflict"))
     length = described(whole(1, MAX_PLAN_LENGTH), manual_of(PolicyDocument, "plan_length"))
+    session = described(names.HEADER, manual_of(PolicyDocument, "session_header"))
     document = table(
         manual_of(PolicyDocument),
         {
@@ -37,6 +38,7 @@ def policy_schema() -> Schema:
             "evidence": said("evidence", evidence.evidence()),
             "overrides": law.overrides(),
             "plan": table(manual_of(PolicyDocument, "plan_length"), {"length": length}),
+            "affinity": table(manual_of(PolicyDocument, "session_header"), {"header": session}),
             "tests": parties.tests(),
         },
     )

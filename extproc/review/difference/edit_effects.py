@@ -16,13 +16,16 @@ _Widens: TypeAlias = Callable[[Json, Json], bool]
 # The parts of regimes, tenants, regions and models that the answers do not show, or not all.
 _UNSHOWN: Final = frozenset(
     """
-    match subjects expects reference cluster version rtt_ms name
+    match subjects expects reference cluster version digest rtt_ms name
+    capacity quota slo_ms needs max_age_s recovery rto_s rpo_records
     cite as_of review_by confidence risk note verified duty obligations
     """.split()
 )
 _UNSEEN: Final = frozenset({"match", "subjects", "cluster", "version"})
 """Those of them that tell where a request goes, or as whose and whence it counts."""
-_NAMING: Final = frozenset({"permits", "obligations", "mechanisms", "class_rules", "classes", "models", "members"})
+_NAMING: Final = frozenset(
+    {"permits", "obligations", "mechanisms", "class_rules", "classes", "models", "members", "needs", "weights"}
+)
 _NAMING_SECTIONS: Final = frozenset({"zones", "regions", "models", "regimes", "tenants", "overrides"})
 """Fields whose parts have names of the author's choice."""
 _SECTIONS_SHOWN: Final = frozenset({"classes", "unregulated", "zones", "regions", "models", "regimes", "tenants"})
@@ -70,7 +73,7 @@ def _never(_before: Json, _after: Json) -> bool:
 
 
 def _unless_begun(before: Json, _after: Json) -> bool:
-    """Hold for a signal that only narrows: reading it for the first time cannot widen."""
+    """Hold for what only narrows, such as a signal: to ask for it for the first time cannot widen."""
     return before is not None
 
 
@@ -129,4 +132,8 @@ _WIDENING: Final[Mapping[Path, _Widens]] = {
     ("deployment",): _never,
     ("evidence",): _never,
     ("overrides",): _never,
+    # A region that is held to less is permitted at moments at which it was not.
+    ("regions", "models", "digest"): _unless_begun,
+    ("regions", "needs", "max_age_s"): _if_longer,
+    ("regions", "needs"): _unless_begun,
 }

@@ -33,6 +33,7 @@ _WRITTEN: Final = {
     "represented": "also.represented",
     "plan_length": "plan.length",
     "subject": "subject.claim",
+    "session_header": "affinity.header",
 }
 
 

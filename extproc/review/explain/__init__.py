@@ -16,6 +16,7 @@ from extproc.review.explain.model import (
     IngressNote,
     NearMiss,
     PermitNote,
+    Proviso,
     RegionNote,
     SignalNote,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "IngressNote",
     "NearMiss",
     "PermitNote",
+    "Proviso",
     "RegionNote",
     "SignalNote",
     "explain",

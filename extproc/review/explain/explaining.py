@@ -15,6 +15,7 @@ from extproc.review.explain.changes import Changes, changes_of
 from extproc.review.explain.gaps import missing, unconsidered
 from extproc.review.explain.law import Law
 from extproc.review.explain.model import Explanation, Ground, IngressNote, RegionNote
+from extproc.review.explain.provisos import provisos_of
 from extproc.review.explain.sources import bound_by, classes_of, signals_of
 from extproc.review.question import ask, declared_classes, facts_of
 from extproc.review.words import (
@@ -74,6 +75,7 @@ def explain(
         remedies=(*(missing(law.rules, law.situations) if ungoverned else ()), *changes.remedies),
         duties=law.duties() if ruled.verdict is not None else (),
         ingress=_ingress(compiled, ruled.verdict),
+        provisos=() if ruled.verdict is None else provisos_of(tables, ruled.verdict, given.model),
     )
 
 

@@ -136,6 +136,15 @@ class RegionNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Proviso:
+    """What else is asked of permitted regions when a request comes; `excluded_by` are the reasons if it is not so."""
+
+    regions: tuple[RegionId, ...]
+    words: str
+    excluded_by: tuple[Exclusion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DutyNote:
     """One obligation that follows."""
 
@@ -186,10 +195,14 @@ class Explanation:
     """What would give a request that is refused as a whole an answer that permits something."""
     duties: tuple[DutyNote, ...]
     ingress: IngressNote
+    provisos: tuple[Proviso, ...] = ()
+    """What no policy can tell of the permitted regions, and drains, which are no exclusion."""
     asked_about: tuple[RegionId, ...] = ()
     """The regions that the question is about, the only ones in `regions` then; empty where it is about all."""
 
     def about(self, asked: tuple[RegionId, ...]) -> "Explanation":
         """Give the explanation of these regions alone. The answer stays that about all."""
         regions = tuple(each for each in self.regions if each.region in asked)
-        return replace(self, regions=regions, asked_about=asked)
+        left = ((each, tuple(region for region in each.regions if region in asked)) for each in self.provisos)
+        provisos = tuple(replace(each, regions=those) for each, those in left if those)
+        return replace(self, regions=regions, provisos=provisos, asked_about=asked)

@@ -22,6 +22,9 @@ def format_explanation(explanation: Explanation, width: int = 100) -> str:
     if explanation.regions:
         _regions(page, explanation.regions)
         _permits(page, explanation.regions)
+    if explanation.provisos:
+        page.section("WHAT ELSE COUNTS WHEN THE REQUEST COMES")
+        page.items(f"{joined(each.regions)}: {each.words}." for each in explanation.provisos)
     if explanation.remedies:
         page.section("WHAT WOULD CHANGE THE ANSWER")
         page.items(change.words for change in explanation.remedies)

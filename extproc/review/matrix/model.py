@@ -58,6 +58,7 @@ EXCLUSIONS: Final = {
     Exclusion.RESIDENCY: Mark(letter="r", tone=Tone.CHOICE, meaning="excluded: the model may not leave its territory"),
     Exclusion.DEPLOYMENT: Mark(letter="d", tone=Tone.CHOICE, meaning="excluded: the deployment's pattern"),
 }
+"""All but those of fitness, which is of a moment: a matrix holds what the policy says whenever it is asked."""
 MARKS: Final = (PERMITTED, ABROAD, *reversed(TRANSFERS.values()), *EXCLUSIONS.values())
 
 

@@ -61,7 +61,9 @@ def simulate(
 ) -> Simulation:
     """Decide again, under `compiled`, what the logs at or below `directory` record in `[from_s, until_s)`.
 
-    Reads one record at a time. `progress` is called with the number of records read since the last call.
+    A region that was unfit then (another version of the model, a stale dependency) is unfit under `compiled` too: only
+    the record knows what it showed. Reads one record at a time. `progress` is called with the number of records read
+    since the last call.
     Raises NoDecisionsError, MalformedError, OSError and ValueError.
     """
     found = Simulation()

@@ -59,6 +59,63 @@ def test_tenants_of_other_classes_are_told_in_one_sentence_where_it_is_the_same(
     assert sum("walk-in" in each for each in told) == 1
 
 
+_FRA = "eu-fra: {country: DE,"
+_NEEDS = "eu-fra: {needs: {vectors: {max_age_s: 300}}, country: DE,"
+_DIGEST = "sha256:" + "a" * 64
+_BOUND = (
+    'country: DE, models: {digits: {version: "1"',
+    f'country: DE, models: {{digits: {{digest: "{_DIGEST}", version: "1"',
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ((_FRA, _NEEDS), (_FRA, _FRA), "regions.eu-fra.needs: {vectors: {max_age_s: 300}} is gone MAY WIDEN"),
+        ((_FRA, _FRA), (_FRA, _NEEDS), "regions.eu-fra.needs: {vectors: {max_age_s: 300}} is new"),
+        (
+            (_FRA, _NEEDS),
+            (_FRA, _NEEDS.replace("300", "301")),
+            "regions.eu-fra.needs.vectors.max_age_s: 300 becomes 301 MAY WIDEN",
+        ),
+        (
+            (_FRA, _NEEDS),
+            (_FRA, _NEEDS.replace("300", "30")),
+            "regions.eu-fra.needs.vectors.max_age_s: 300 becomes 30",
+        ),
+        (
+            (_FRA, _NEEDS.replace("vectors", "a: {max_age_s: 1}, vectors")),
+            (_FRA, _NEEDS),
+            "regions.eu-fra.needs.a: {max_age_s: 1} is gone MAY WIDEN",
+        ),
+        (_BOUND, (_FRA, _FRA), f"regions.eu-fra.models.digits.digest: {_DIGEST} is gone MAY WIDEN"),
+        ((_FRA, _FRA), _BOUND, f"regions.eu-fra.models.digits.digest: {_DIGEST} is new"),
+        ((_FRA, _FRA), (_FRA, f"{_FRA.replace('{', '{capacity: 9, ')}"), "regions.eu-fra.capacity: 9 is new"),
+        ((_FRA, _FRA), (_FRA, f"{_FRA.replace('{', '{quota: 9, ')}"), "regions.eu-fra.quota: 9 is new"),
+        ((_FRA, _FRA), (_FRA, f"{_FRA.replace('{', '{slo_ms: 9, ')}"), "regions.eu-fra.slo_ms: 9 is new"),
+        (
+            (_FRA, _FRA),
+            (_FRA, f"{_FRA.replace('{', '{recovery: {rto_s: 9}, ')}"),
+            "regions.eu-fra.recovery: {rto_s: 9} is new",
+        ),
+        (
+            ("conflict:", "deployment: {pattern: active-active, weights: {eu-fra: 2}}\nconflict:"),
+            ("conflict:", "deployment: {pattern: active-active, drain: [eu-*], weights: {eu-fra: 3}}\nconflict:"),
+            "deployment.weights.eu-fra: 2 becomes 3",
+        ),
+        ((_FRA, _FRA), ("conflict:", "affinity: {header: x-s}\nconflict:"), "affinity.header: x-s is new"),
+    ],
+)
+def test_what_a_region_is_held_to_is_told_with_whether_it_may_widen(
+    before: tuple[str, str], after: tuple[str, str], line: str
+) -> None:
+    a, b = demo(before), demo(after)
+    told = _told(a, b)
+    assert "Written differently, where answers do not show it" in told
+    assert line in told
+    assert compare(a, b).widens == line.endswith("MAY WIDEN")
+
+
 def test_policies_that_share_no_model_cannot_be_compared() -> None:
     a, b = demo(), demo(("digits", "letters"))
     difference, told = compare(a, b), _told(a, b)

@@ -39,6 +39,8 @@ _NEWS = "news: {match: {jwt.tenant: news}, class: public, expects: [EEA, US]}"
 _EEA = "      - {id: eea, to: EEA, basis: internal,"
 _SERVED = "{id: served, to: SERVED, basis"
 
+_DIGEST = "sha256:" + "a" * 64
+
 _TESTS = (
     "tests:\n  - {name: a German customer, in: {tenant: acme, model: fraud, country: DE}, "
     "expect: {permitted: [eu-ams, eu-fra]}}\n"
@@ -90,6 +92,12 @@ FAULTS = [
         message="class special",
     ),
     _one("single-region", "allow: [ca-*], expects: [CA-QC]", "allow: [ca-mtl], §expects: [CA-QC]", "a second region"),
+    _one(
+        "drained-out",
+        "conflict: {mode: intersect}",
+        "conflict: {mode: intersect}\ndeployment: {pattern: active-active, §drain: [ca-mtl], weights: {ca-yqb: 0}}",
+        "end the drain",
+    ),
     Fault(
         "redirect-without-host",
         (
@@ -401,6 +409,18 @@ FAULTS = [
         "  us-edge: {country: US, operator: {name: X, hq: US}, §models: {}}\n  us-iad:",
         "only receives requests",
     ),
+    _one(
+        "quota-below-capacity",
+        "ca-yqb: {country: CA,",
+        "ca-yqb: {capacity: 100, §quota: 99, country: CA,",
+        "for one sidecar",
+    ),
+    _one(
+        "slo-below-rtt",
+        "ca-yqb: {country: CA,",
+        "ca-yqb: {rtt_ms: 80.5, §slo_ms: 80.5, country: CA,",
+        "mend 'rtt_ms'",
+    ),
     _one("model-resident-nowhere", "fraud: {resident_in: EEA,", "fraud: {§resident_in: US,", "approve a region inside"),
     _one(
         "model-approved-outside",
@@ -421,6 +441,27 @@ FAULTS = [
         'operator: {name: Two, hq: US}, models: {digits: {version: "1"}}',
         'operator: {name: Two, hq: US}, models: {§digits: {version: "2"}}',
         "one version everywhere",
+    ),
+    _one(
+        "digest-without-version",
+        'operator: {name: Two, hq: US}, models: {digits: {version: "1"}}',
+        f'operator: {{name: Two, hq: US}}, models: {{digits: {{§digest: "{_DIGEST}"}}}}',
+        "add 'version:'",
+    ),
+    Fault(
+        "model-digests-differ",
+        (
+            (
+                'operator: {name: One, hq: US}, models: {digits: {version: "1"}}',
+                f'operator: {{name: One, hq: US}}, models: {{digits: {{version: "1", digest: "{_DIGEST}"}}}}',
+            ),
+            (
+                'operator: {name: Two, hq: US}, models: {digits: {version: "1"}}',
+                f'operator: {{name: Two, hq: US}}, models: {{digits: {{version: "1", §digest: "{_DIGEST[:-1]}b"}}}}',
+            ),
+        ),
+        "built for different machines",
+        message="of digits version 1 differ: sha256:aaaaaaaaaaaa… in us-iad; sha256:aaaaaaaaaaaa… in us-pdx",
     ),
     # Places.
     _one(
@@ -465,6 +506,12 @@ FAULTS = [
         "conflict: {mode: intersect}",
         "conflict: {mode: intersect}\ndeployment: {§pattern: active-passive, active: ['*']}",
         "write active-active",
+    ),
+    _one(
+        "plan-without-fallback",
+        "conflict: {mode: intersect}",
+        "conflict: {mode: intersect}\nplan: {§length: 1}",
+        "plan: {length: 2}",
     ),
     _one(
         "sealed-without-subject",

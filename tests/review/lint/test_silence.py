@@ -46,6 +46,43 @@ def test_a_single_region_is_meant_so_under_regional_sharding() -> None:
     assert "single-region" not in _edited(("conflict:", shards))
 
 
+def test_one_region_of_a_plan_is_meant_so_under_regional_sharding() -> None:
+    assert "plan-without-fallback" in _edited(("conflict:", "plan: {length: 1}\nconflict:"))
+    shards = "deployment: {pattern: regional-sharding, shards: [{subjects: anywhere, region: eu-fra}]}\nconflict:"
+    assert "plan-without-fallback" not in _edited(("conflict:", f"plan: {{length: 1}}\n{shards}"))
+
+
+def test_a_drain_that_leaves_a_region_is_no_finding() -> None:
+    for deployment in ("drain: [ca-mtl]", "drain: [us-*, ca-yqb]", "weights: {ca-mtl: 0, us-iad: 7}"):
+        found = _edited(("conflict:", f"deployment: {{pattern: active-active, {deployment}}}\nconflict:"))
+        assert "drained-out" not in found
+
+
+def test_what_leaves_nothing_without_the_drain_is_not_laid_to_it() -> None:
+    order = ("permit: eu-gdpr.dpf, reason: review, from: 2026-12-01", "permit: ca.ca, reason: review, from: 2026-11-01")
+    drain = ("conflict:", "deployment: {pattern: active-active, drain: [eu-ams]}\nconflict:")
+    found = _edited(order, drain)
+    assert "empty-set-by-order" in found
+    assert "drained-out" not in found
+
+
+def test_numbers_that_agree_are_no_finding() -> None:
+    said = "ca-yqb: {capacity: 99, quota: 99, rtt_ms: 80.5, slo_ms: 80.6, country: CA,"
+    assert not {"quota-below-capacity", "slo-below-rtt"} & _edited(("ca-yqb: {country: CA,", said))
+    assert "slo-below-rtt" not in _edited(("ca-yqb: {country: CA,", "ca-yqb: {slo_ms: 1, country: CA,"))
+
+
+def test_one_digest_everywhere_is_no_finding() -> None:
+    edits = [
+        (
+            f"name: {name}, hq: US}}, models: {{digits: {{",
+            f'name: {name}, hq: US}}, models: {{digits: {{digest: "{digest}", ',
+        )
+        for name, digest in (("One", "sha256:" + "a" * 64), ("Two", "sha256:" + "a" * 64))
+    ]
+    assert not {"model-digests-differ", "digest-without-version"} & _edited(*edits)
+
+
 def test_transfers_that_never_count_need_no_mechanism() -> None:
     edits = (("profile: hybrid", "profile: legal-first"), ("        enabled_by: tenant.mechanisms.dpf\n", ""))
     found = _edited(*edits, ("mechanisms: {dpf: true}, ", ""))

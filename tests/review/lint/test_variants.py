@@ -36,6 +36,11 @@ VARIANTS = [
     ("unknown-subdivision", "conflict:", ("deployment: {pattern: regional-sharding, shards: [{subjects: US-XX, region: "
      "us-iad}]}\nconflict:"), "US-XX"),
     ("unknown-subdivision", "us-iad: {country: US,", "us-iad: {country: US, subdivision: US-XX,", "US-XX"),
+    ("slo-below-rtt", 'eu-ams: {country: NL, models: {digits: {version: "1"}',
+     'eu-ams: {country: NL, rtt_ms: 20, slo_ms: 300, models: {digits: {version: "1", slo_ms: 15}', "in 15 ms"),
+    ("drained-out", "conflict:", "deployment: {pattern: active-active, weights: {ca-mtl: 0, ca-yqb: 0}}\nconflict:",
+     "requests of maple from CA-QC"),
+    ("drained-out", "conflict:", "deployment: {pattern: active-active, drain: [eu-*]}\nconflict:", "model fraud"),
     ("durability-idle", "conflict:", ("evidence: {durability: {default: page, models: {fraud: page}}}\nconflict:"),
      "waits for page anyway"),
 ]  # fmt: skip

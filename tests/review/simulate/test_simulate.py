@@ -7,8 +7,11 @@ import pytest
 from review.simulate_logs import START_S, LogMaker, demo, request
 
 from extproc.audit.verify import verify
-from extproc.core.ids import OverrideId
+from extproc.core.fitness import Unfit
+from extproc.core.ids import DependencyId, OverrideId, RegionId
 from extproc.core.overrides import Suspension, TargetKind
+from extproc.core.reasons import Exclusion, Refusal
+from extproc.core.steering import Deny
 from extproc.policy import CompiledPolicy
 from extproc.review.simulate import Move, NoDecisionsError, Simulation, simulate, simulation_in_words
 
@@ -45,6 +48,31 @@ async def test_the_same_policy_changes_nothing(tmp_path: Path) -> None:
     assert not found.missing
     assert (found.plans_same, found.plans_changed, found.plans_unknown) == (7, 0, 0)
     assert found.transfers_before == found.transfers_after == 0, "both regions at home come first"
+
+
+async def test_a_region_that_was_unfit_then_is_no_difference(tmp_path: Path) -> None:
+    unfit = (
+        Unfit(region=RegionId("eu-ams"), why=Exclusion.MODEL_UNVERIFIED),
+        Unfit(region=RegionId("me-dxb"), why=Exclusion.DEPENDENCY_STALE, by=DependencyId("vectors")),
+    )
+    async with LogMaker(tmp_path, demo(), unfit=unfit) as log:
+        await log.decide(request(place="DE"), request(place="AE"))
+    (_, refused) = log.decisions
+    assert isinstance(refused.steering, Deny)
+    assert refused.steering.refusal is Refusal.NO_ELIGIBLE_REGION
+    found = simulate(demo(), tmp_path)
+    assert found.tally.moves[Move.SAME] == found.plans_same == 2
+    assert not found.tally.groups
+    found = simulate(demo(WITHOUT_DPF), tmp_path)
+    assert found.tally.moves[Move.NARROWER] == 1
+
+
+async def test_a_drain_changes_plans_and_no_answer(tmp_path: Path) -> None:
+    await _log(tmp_path)
+    drained = ("conflict:", "deployment: {pattern: active-active, drain: [eu-fra]}\nconflict:")
+    found = simulate(demo(drained), tmp_path)
+    assert found.tally.decisions == found.tally.moves[Move.SAME] == 7
+    assert found.plans_changed > 0
 
 
 async def test_a_narrower_policy(tmp_path: Path) -> None:

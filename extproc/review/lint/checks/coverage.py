@@ -7,6 +7,7 @@ A tenant without `expects` states nothing that could be held against the rules.
 from collections.abc import Iterator
 
 from extproc.core.tables import OnMismatch, Pattern
+from extproc.policy.compile.rulings import mask_of
 from extproc.review.lint.check import Found, check
 from extproc.review.lint.finding import Level
 from extproc.review.lint.holes import Hole, holes
@@ -72,6 +73,28 @@ def single_region(matter: Matter) -> Iterator[Found]:
             region = listed(matter.names(hole.lawful.permitted))
             message = f"{hole.words(matter)} may be served in {region} alone: nothing takes over when it fails"
             yield Found(hole.place(matter), message, "add a second region that the law permits there")
+
+
+@check("drained-out", Level.ERROR, "expected requests are permitted in drained regions alone")
+def drained_out(matter: Matter) -> Iterator[Found]:
+    """Each of them is refused with 503: nothing else may take them, however empty it is.
+
+    A region of weight 0 takes as little as one that is drained. Looked at is today: a drain is not for ever.
+    """
+    deployment = matter.compiled.tables.deployment
+    idle = mask_of([weight == 0 for weight in deployment.weights])
+    closed = deployment.drained | idle
+
+    def is_closed(_: Answer, ordered: Answer) -> bool:
+        return bool(ordered.permitted) and not ordered.permitted & ~closed
+
+    for id_, tenant in matter.document.tenants.items() if closed else ():
+        for hole in holes(matter, id_, tenant.data_class, matter.moments[:1], is_closed):
+            regions = listed(matter.names(hole.lawful.permitted))
+            message = f"{hole.words(matter)} may be served in {regions}, where nothing new goes"
+            field = "drain" if hole.lawful.permitted & deployment.drained else "weights"
+            mend = "end the drain, or let a regime permit a region that takes requests"
+            yield Found(matter.places("deployment", field), message, mend)
 
 
 @check("redirect-without-host", Level.WARNING, "expected requests arrive in the wrong place and no host is given")

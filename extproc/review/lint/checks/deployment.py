@@ -1,5 +1,5 @@
 # ruff: noqa: D401 - the docstring of a check says why it matters
-"""The deployment's pattern: entries that change nothing."""
+"""How regions share the work: entries that change nothing, and plans that take nothing over."""
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -49,4 +49,20 @@ def pattern_idle(matter: Matter) -> Iterator[Found]:
             matter.places("deployment", "pattern"),
             f"every region is the same to the pattern {deployment.pattern.value}",
             "name the regions that come first, or write active-active",
+        )
+
+
+@check("plan-without-fallback", Level.WARNING, "requests are tried in one region, and others could take over")
+def plan_without_fallback(matter: Matter) -> Iterator[Found]:
+    """A request that its region fails is lost, though the next request would be sent elsewhere.
+
+    With a second region in the plan Envoy tries that one before the client hears of it. Not looked at under
+    regional-sharding, which knows no other region.
+    """
+    sharded = matter.document.deployment.pattern is Pattern.REGIONAL_SHARDING
+    if matter.document.plan_length == 1 and len(matter.document.regions) > 1 and not sharded:
+        yield Found(
+            matter.places("plan", "length"),
+            "each request is tried in one region, and none takes over when that one fails",
+            "write 'plan: {length: 2}', and render Envoy's configuration anew",
         )

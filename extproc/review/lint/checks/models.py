@@ -78,6 +78,46 @@ def model_versions_differ(matter: Matter) -> Iterator[Found]:
             )
 
 
+@check("digest-without-version", Level.WARNING, "a model is approved by its bytes and by no version")
+def digest_without_version(matter: Matter) -> Iterator[Found]:
+    """No request can name a version of the model then: nothing says which version has these bytes. It is answered 404.
+
+    With the version beside the digest, a request for that version is served, and only by these bytes.
+    """
+    for id_, region in matter.document.regions.items():
+        for name, served in region.models.items():
+            if served.digest is not None and served.version is None:
+                yield Found(
+                    matter.places("regions", id_, "models", name, "digest"),
+                    f"{id_} is approved for bytes of {name}, and not for a version",
+                    "add 'version:' with the version that has these bytes",
+                )
+
+
+@check("model-digests-differ", Level.NOTE, "regions are approved for different bytes of one version of a model")
+def model_digests_differ(matter: Matter) -> Iterator[Found]:
+    """By where it is served, the same question to the same version may get two answers.
+
+    Builds for different machines differ in their bytes, so it may well be meant.
+    """
+    for name in matter.compiled.tables.models:
+        by_version: dict[str | None, dict[str, list[RegionId]]] = {}
+        for id_, region in matter.document.regions.items():
+            served = region.models.get(name)
+            if served is not None and served.digest is not None:
+                by_version.setdefault(served.version, {}).setdefault(served.digest, []).append(id_)
+        for version, by_digest in by_version.items():
+            if len(by_digest) > 1:
+                *_, regions = by_digest.values()
+                said = "; ".join(f"{digest[:19]}… in {listed(ids)}" for digest, ids in by_digest.items())
+                called = name if version is None else f"{name} version {version}"
+                yield Found(
+                    matter.places("regions", regions[0], "models", name, "digest"),
+                    f"the approved bytes of {called} differ: {said}",
+                    "nothing, if they were built for different machines; else approve one",
+                )
+
+
 def _is_resident_nowhere(matter: Matter, name: ModelId) -> bool:
     serving = matter.compiled.tables.models[name].serving
     return any(not epoch.residency.get(name, serving) & serving for epoch in matter.epochs)

@@ -104,6 +104,36 @@ def region_serves_nothing(matter: Matter) -> Iterator[Found]:
             )
 
 
+@check("quota-below-capacity", Level.WARNING, "a region may be used less than it is believed to serve well")
+def quota_below_capacity(matter: Matter) -> Iterator[Found]:
+    """What one sidecar may have there at most is less than what it begins with, so the capacity says nothing.
+
+    One of the two numbers is likely that of all sidecars together.
+    """
+    for id_, region in matter.document.regions.items():
+        if region.quota is not None and region.capacity is not None and region.quota < region.capacity:
+            yield Found(
+                matter.places("regions", id_, "quota"),
+                f"{id_} has a quota of {region.quota} requests in flight and a capacity of {region.capacity}",
+                "write both for one sidecar, or leave the capacity out",
+            )
+
+
+@check("slo-below-rtt", Level.WARNING, "a latency is promised that the way there alone takes")
+def slo_below_rtt(matter: Matter) -> Iterator[Found]:
+    """Every request misses such a promise: the region is counted as failing, and may be left last for it."""
+    for id_, region in matter.document.regions.items():
+        promised: list[tuple[tuple[str, ...], float | None]] = [(("slo_ms",), region.slo_ms)]
+        promised += [(("models", name, "slo_ms"), served.slo_ms) for name, served in region.models.items()]
+        for path, slo_ms in promised:
+            if slo_ms is not None and region.rtt_ms is not None and slo_ms <= region.rtt_ms:
+                yield Found(
+                    matter.places("regions", id_, *path),
+                    f"{id_} promises an answer in {slo_ms:g} ms, and the way there and back takes {region.rtt_ms:g} ms",
+                    "promise more than the round trip, or mend 'rtt_ms'",
+                )
+
+
 def _codes_in(matter: Matter, permit: PermitEntry) -> set[str]:
     """Give the codes that a permit's destination names, by themselves or in a zone."""
     names = {name for territory in (*permit.to.within, permit.to.not_in) for name in territory}
