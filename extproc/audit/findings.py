@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -101,6 +101,33 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """That somebody has looked at the violation at `entry` of the log `file`, and what they said, at `at_s` (Unix s).
+
+    `origin` is that log's name, `finding` the word of what was found then, and `recorded_in` the keeper's log.
+    """
+
+    file: str
+    entry: int
+    origin: str
+    decision: str | None
+    finding: str
+    reason: str
+    approved_by: tuple[str, ...]
+    at_s: float
+    recorded_in: str
+
+    @property
+    def by(self) -> str:
+        """Name who has looked."""
+        return " and ".join(self.approved_by) or "nobody by name"
+
+    def of(self, file: str) -> "Acknowledged":
+        """Give it for the log with this folder."""
+        return replace(self, file=file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEpoch:
     """One key's reign over a log: the hash of the key in hex digits, and the entries from `first` that it signed."""
 
@@ -168,6 +195,14 @@ class Verification:
     findings: Sequence[Finding]
     deliveries: Mapping[str, int] = field(default_factory=Counter)
     undelivered: int = 0
+    acknowledged: Sequence[Acknowledged] = ()
+    """Who has looked at which of the violations. They stay violations."""
+
+    def acknowledgements_of(self, finding: Finding) -> list[Acknowledged]:
+        """Give who has looked at a violation."""
+        if finding.category is not Category.VIOLATION:
+            return []
+        return [each for each in self.acknowledged if (each.file, each.entry) == (finding.file, finding.entry)]
 
     @property
     def worst(self) -> Category | None:

@@ -72,12 +72,19 @@ def _preference(estimate: Estimate | None, last: int) -> int:
 
 
 def _fitness(recorded: Decision) -> dict[ModelId, tuple[Unfit, ...]]:
-    """Give the regions that a verdict found unfit. Those that the law excluded before were not asked."""
-    if recorded.facts.model is None:
-        return {}
-    verdicts = [recorded.verdict, None if recorded.shadow is None else recorded.shadow.verdict]
-    unfit = {each.region: each for verdict in verdicts if verdict is not None for each in _unfit(verdict)}
-    return {recorded.facts.model: tuple(unfit.values())} if unfit else {}
+    """Give the regions that the verdicts found unfit, by model. Those that the law excluded before were not asked.
+
+    The shadow policy may have read another model of the same request.
+    """
+    found: dict[ModelId, dict[RegionId, Unfit]] = {}
+    shadow = recorded.shadow
+    said = [(recorded.facts, recorded.verdict)]
+    if shadow is not None:
+        said.append((shadow.facts or recorded.facts, shadow.verdict))
+    for facts, verdict in said:
+        if facts.model is not None and verdict is not None:
+            found.setdefault(facts.model, {}).update((each.region, each) for each in _unfit(verdict))
+    return {model: tuple(unfit.values()) for model, unfit in found.items() if unfit}
 
 
 def _unfit(verdict: Verdict) -> list[Unfit]:

@@ -111,16 +111,24 @@ def differing_fields(recorded: object, again: object, path: str = "") -> Iterato
     """Name every field in which two decisions differ, with both values."""
     if recorded == again:
         return
-    if is_dataclass(recorded) and type(recorded) is type(again):
-        for each in fields(recorded):
-            inner = f"{path}.{each.name}" if path else each.name
-            yield from differing_fields(getattr(recorded, each.name), getattr(again, each.name), inner)
+    names = _fields_of(recorded) if type(recorded) is type(again) else ()
+    if names:
+        for each in names:
+            inner = f"{path}.{each}" if path else each
+            yield from differing_fields(getattr(recorded, each), getattr(again, each), inner)
     elif isinstance(recorded, tuple) and isinstance(again, tuple) and len(recorded) == len(again):
         for number, (one, other) in enumerate(zip(recorded, again, strict=True)):
             name = getattr(one, "region", number)
             yield from differing_fields(one, other, f"{path}[{name}]")
     else:
         yield f"{path}: recorded {_say(recorded)}, replayed {_say(again)}"
+
+
+def _fields_of(value: object) -> tuple[str, ...]:
+    """Name the fields of a dataclass or of a named tuple; nothing of anything else."""
+    if is_dataclass(value):
+        return tuple(each.name for each in fields(value))
+    return getattr(value, "_fields", ()) if isinstance(value, tuple) else ()
 
 
 def _say(value: object) -> str:

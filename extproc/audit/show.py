@@ -38,7 +38,7 @@ class Record:
     @property
     def decision(self) -> str | None:
         """The decision that the record is or is about."""
-        raw = self.entry.decision.id or self.entry.delivery.decision
+        raw = _about(self.entry)
         return str(id_from_bytes(raw)) if raw else None
 
     def to_json(self) -> Json:
@@ -66,9 +66,13 @@ def read_records(
     for files in find_logs(archive):
         for index, data in _read_entries(archive, files):
             record = Record(log=files.shown, index=index, entry=parse_entry(data))
-            about = record.entry.decision.id or record.entry.delivery.decision
-            if (not kinds or record.kind in kinds) and wanted in (None, about):
+            if (not kinds or record.kind in kinds) and wanted in (None, _about(record.entry)):
                 yield record
+
+
+def _about(entry: pb.Entry) -> bytes:
+    """Give the id of the decision that an entry is or is about; empty where there is none."""
+    return entry.decision.id or entry.delivery.decision or entry.acknowledgement.decision
 
 
 def _read_entries(archive: Archive, files: LogFiles) -> Iterator[tuple[int, bytes]]:

@@ -18,8 +18,7 @@ def summarise(entry: pb.Entry) -> str:
             shadow = f", beside it {_name_policy(entry.config.shadow)}" if entry.config.HasField("shadow") else ""
             return f"policy {_name_policy(entry.config.policy)}{shadow}"
         case "override":
-            order = entry.override.suspension
-            return f"{order.kind} {order.name} {entry.override.action}: {order.reason}"
+            return _summarise_override(entry.override)
         case "genesis":
             previous = entry.genesis.previous
             return f"follows {previous.origin}, {previous.state}" if previous.origin else "the first on its disk"
@@ -48,9 +47,30 @@ def _summarise_housekeeping(entry: pb.Entry) -> str:
         case "hold":
             return f"hold {entry.hold.id} on {entry.hold.origin} {entry.hold.action}: {entry.hold.reason}"
         case "drill":
-            return f"drill {entry.drill.scenario}: {'passed' if entry.drill.passed else 'failed'}"
+            return _summarise_drill(entry.drill)
+        case "acknowledgement":
+            seen = entry.acknowledgement
+            by = " and ".join(seen.approved_by)
+            return f"{seen.finding} at entry {seen.index} of {seen.origin} acknowledged by {by}: {seen.reason}"
         case _:
             return f"has seen {entry.head.checkpoint.decode(errors='replace').partition(chr(10))[0]}"
+
+
+def _summarise_override(override: pb.Override) -> str:
+    order = override.suspension
+    said = f"{order.kind} {order.name} {override.action}"
+    if not override.HasField("resumption"):
+        return f"{said}: {order.reason}"
+    return f"{said} by {' and '.join(override.resumption.approved_by)}: {override.resumption.reason}"
+
+
+def _summarise_drill(drill: pb.Drill) -> str:
+    parts = [f"drill {drill.scenario}{f' on {drill.mode}' if drill.mode else ''}"]
+    parts.append("passed" if drill.passed else "failed")
+    if drill.HasField("recovery_s"):
+        target = f" of {drill.rto_target_s:g}" if drill.HasField("rto_target_s") else ""
+        parts.append(f"back after {drill.recovery_s:g}{target} s")
+    return ", ".join(parts)
 
 
 def _name_policy(policy: pb.Policy) -> str:
@@ -85,7 +105,9 @@ def _summarise_shadow(decision: pb.Decision) -> str:
         return ""
     verdict, other = decision.verdict, shadow_verdict(decision)
     # The shadow policy says nothing of tier 2, so what tier 2 refused is not held against it.
-    refusal = "" if decision.deny.refusal in (Refusal.NO_SERVING_REGION, Refusal.SPILL_REFUSED) else decision.deny.refusal
+    refusal = (
+        "" if decision.deny.refusal in (Refusal.NO_SERVING_REGION, Refusal.SPILL_REFUSED) else decision.deny.refusal
+    )
     permitted, others = permitted_regions(verdict), permitted_regions(other)
     if decision.shadow.refusal and decision.shadow.refusal != refusal:
         return f"; the shadow policy would refuse: {decision.shadow.refusal}"

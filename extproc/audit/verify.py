@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from extproc.archive import Archive, open_archive
+from extproc.audit.checks.acknowledged import check_acknowledged
 from extproc.audit.checks.heads import check_heads
 from extproc.audit.checks.inventory import find_logs
 from extproc.audit.checks.jobs import PartJob
@@ -94,11 +95,16 @@ def verify(  # noqa: PLR0913 - what may be asked, each by name
         seen = [*check_heads(logs, engine), *check_kept(kept, logs)]
 
         # 4. Deliveries against decisions, wherever they were recorded.
+        for log in logs:
+            join.know(log.files.shown, log.orders)
         join.settle(findings)
 
+    # 5. Who has looked at the violations.
+    acknowledged = check_acknowledged(logs, _in_order(findings, logs, ()), findings)
     return Verification(
         logs=[_summarise(log, pruned, witnessed, epochs) for log in logs],
         findings=_in_order(findings, logs, seen),
+        acknowledged=acknowledged,
         deliveries=join.deliveries,
         undelivered=join.undelivered,
     )

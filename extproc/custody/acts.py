@@ -1,4 +1,4 @@
-"""What all keepers below a place have recorded: erasures, prunes and holds, in the order in which each was made."""
+"""What all keepers below a place have recorded: erasures, prunes, holds and acknowledgements, in order of time."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +9,18 @@ from extproc.custody.errors import CustodyError, UnsoundLogError
 from extproc.custody.keeper import KEEPER
 from extproc.custody.published import incarnations, is_quarantined, open_published, parse
 from extproc.ledger.entries import kind_of
-from extproc.ledger.housekeeping import Erasure, Hold, Prune, erasure_from_entry, hold_from_entry, prune_from_entry
+from extproc.ledger.housekeeping import (
+    Acknowledgement,
+    Erasure,
+    Hold,
+    Prune,
+    acknowledgement_from_entry,
+    erasure_from_entry,
+    hold_from_entry,
+    prune_from_entry,
+)
 
-What: TypeAlias = Erasure | Hold | Prune
+What: TypeAlias = Erasure | Hold | Prune | Acknowledgement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,5 +64,7 @@ def _acts_of(directory: Path) -> Iterator[Act]:
                 yield Act(what=prune_from_entry(entry), at_s=entry.at_s, origin=log.origin, index=index)
             case "hold":
                 yield Act(what=hold_from_entry(entry), at_s=entry.at_s, origin=log.origin, index=index)
+            case "acknowledgement":
+                yield Act(what=acknowledgement_from_entry(entry), at_s=entry.at_s, origin=log.origin, index=index)
             case _:
                 pass

@@ -113,6 +113,8 @@ def _severity(entry: pb.Entry) -> int:
             return _ERROR
         case "decision" if entry.decision.HasField("deny"):
             return _WARN
+        case "delivery" if entry.delivery.finding == Finding.AFTER_ORDER:
+            return _WARN
         case _:
             return _INFO
 

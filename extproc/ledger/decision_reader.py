@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from extproc.core.decide import Decision, Shadowed, Transfer
+from extproc.core.delivery import Intent
 from extproc.core.evidence import Private
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
 from extproc.core.ids import (
@@ -70,6 +71,26 @@ def permitted_regions(verdict: pb.Verdict) -> frozenset[RegionId]:
     names = verdict.regions
     check_answers(verdict, len(names))
     return frozenset(RegionId(names[i]) for each in verdict.answers if not each.exclusion for i in each.regions)
+
+
+def intent_of_record(decision: pb.Decision, permitted: frozenset[RegionId]) -> Intent:
+    """Give what a decision allowed, as :func:`extproc.core.delivery.intent_of`; `permitted` are its permitted regions.
+
+    Raises MalformedError where a transfer points to no permit.
+    """
+    try:
+        permits = [decision.permits[each.permit] for each in decision.transfers]
+    except IndexError:
+        raise MalformedError("decision: a transfer by a permit that it does not hold") from None
+    return Intent(
+        permitted=permitted,
+        plan=tuple(map(RegionId, decision.steer.plan)),
+        model=ModelId(decision.facts.model) if decision.facts.HasField("model") else None,
+        bases=tuple(
+            (RegionId(each.region), f"{permit.regime}.{permit.id}")
+            for each, permit in zip(decision.transfers, permits, strict=True)
+        ),
+    )
 
 
 def check_answers(verdict: pb.Verdict, regions: int) -> None:

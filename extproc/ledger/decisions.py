@@ -229,10 +229,8 @@ def _encode_figures(estimate: Estimate) -> bytes:
     elif preference is None:
         figures = _COUNTED.pack(_LATENCY, latency_s, _AGE, age_s, _IN_FLIGHT, estimate.in_flight, _BUDGET, budget)
     else:
-        figures = _RANKED.pack(
-            *(_LATENCY, latency_s, _AGE, age_s),
-            *(_IN_FLIGHT, estimate.in_flight, _BUDGET, budget, _PREFERENCE, preference),
-        )
+        counts = _IN_FLIGHT, estimate.in_flight, _BUDGET, budget
+        figures = _RANKED.pack(_LATENCY, latency_s, _AGE, age_s, *counts, _PREFERENCE, preference)
     return figures + _MISSING_SLO if estimate.missing_slo else figures
 
 

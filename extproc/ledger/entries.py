@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from extproc.core.delivery import Attempt, Delivery, Finding
 from extproc.core.ids import OverrideId, RegionId
-from extproc.core.overrides import Suspension, TargetKind
+from extproc.core.overrides import Resumption, Suspension, TargetKind
 from extproc.core.snapshot import Snapshot
 from extproc.core.tables import PolicyTables
 from extproc.ledger import entry_pb2 as pb
@@ -37,6 +37,7 @@ __all__ = [
     "override_to_entry",
     "parse_entry",
     "recovered_to_entry",
+    "resumption_from_proto",
     "suspension_from_proto",
 ]
 
@@ -117,9 +118,20 @@ def config_to_entry(  # noqa: PLR0913 - what decisions are made by, each by name
     return pb.Entry(at_s=at_s, config=config).SerializeToString()
 
 
-def override_to_entry(suspension: Suspension, *, at_s: float, resumed: bool = False) -> bytes:
-    """Encode that a legal trigger was pulled, or with `resumed` that it was released."""
-    override = pb.Override(action="resumed" if resumed else "suspended", suspension=_suspension_to_proto(suspension))
+def override_to_entry(
+    suspension: Suspension, *, at_s: float, resumed: bool = False, resumption: Resumption | None = None
+) -> bytes:
+    """Encode that a legal trigger was pulled, or with `resumed` that it was released.
+
+    `resumption` says by whom and why, None where the file of orders was changed by hand.
+    """
+    override = pb.Override(
+        action="resumed" if resumed else "suspended",
+        suspension=_suspension_to_proto(suspension),
+        resumption=None
+        if resumption is None
+        else pb.Resumption(reason=resumption.reason, approved_by=resumption.approved_by, at_s=resumption.at_s),
+    )
     return pb.Entry(at_s=at_s, override=override).SerializeToString()
 
 
@@ -230,6 +242,19 @@ def suspension_from_proto(message: pb.Suspension) -> Suspension:
         from_s=message.from_s,
         until_s=message.until_s if message.HasField("until_s") else None,
         approved_by=tuple(message.approved_by),
+    )
+
+
+def resumption_from_proto(override: pb.Override) -> Resumption | None:
+    """Read by whom and why an order was released; None where the record does not say."""
+    if not override.HasField("resumption"):
+        return None
+    message = override.resumption
+    return Resumption(
+        order=OverrideId(override.suspension.id),
+        reason=message.reason,
+        approved_by=tuple(message.approved_by),
+        at_s=message.at_s,
     )
 
 

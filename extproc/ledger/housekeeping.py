@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from extproc.core.ids import DecisionId
 from extproc.ledger import entry_pb2 as pb
+from extproc.ledger.ids import id_from_bytes, id_to_bytes
 from extproc.notes.errors import MalformedError
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -84,9 +86,20 @@ class Hold:
     approved_by: tuple[str, ...] = ()
 
 
+class DrillMode(StrEnum):
+    """What a failover was rehearsed on."""
+
+    LIVE = "live"
+    DEMO = "demo"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillRun:
-    """A rehearsed failover. `report` is the SHA-256 of its report; times are Unix seconds."""
+    """A rehearsed failover. `report` is the SHA-256 of its report; times are Unix seconds.
+
+    `rto_target_s` and `rpo_target` are what the policy holds `recovery_s` and `records_lost` to, None where it states
+    nothing. `records_lost` counts decisions that were released and of which no record is left.
+    """
 
     scenario: str
     region: str
@@ -98,6 +111,26 @@ class DrillRun:
     recovery_s: float | None
     passed: bool
     report: bytes
+    rto_target_s: float | None = None
+    records_lost: int = 0
+    rpo_target: int | None = None
+    policy_revision: str = ""
+    mode: DrillMode = DrillMode.LIVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """That somebody looked at the violation at entry `index` of the log `origin`, and what they say. It stays one.
+
+    `decision` is None where the request bore none; `finding` is the word of what was found.
+    """
+
+    decision: DecisionId | None
+    origin: str
+    index: int
+    finding: str
+    reason: str
+    approved_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,12 +261,17 @@ def drill_to_entry(run: DrillRun, *, at_s: float) -> bytes:
         recovery_s=run.recovery_s,
         passed=run.passed,
         report=run.report,
+        rto_target_s=run.rto_target_s,
+        records_lost=run.records_lost,
+        rpo_target=run.rpo_target,
+        policy_revision=run.policy_revision,
+        mode=run.mode,
     )
     return pb.Entry(at_s=at_s, drill=message).SerializeToString()
 
 
 def drill_from_entry(entry: pb.Entry) -> DrillRun:
-    """Read a rehearsed failover. Raises MalformedError for another kind."""
+    """Read a rehearsed failover. Raises MalformedError."""
     message = _expect(entry, "drill").drill
     return DrillRun(
         scenario=message.scenario,
@@ -246,6 +284,43 @@ def drill_from_entry(entry: pb.Entry) -> DrillRun:
         recovery_s=message.recovery_s if message.HasField("recovery_s") else None,
         passed=message.passed,
         report=message.report,
+        rto_target_s=message.rto_target_s if message.HasField("rto_target_s") else None,
+        records_lost=message.records_lost,
+        rpo_target=message.rpo_target if message.HasField("rpo_target") else None,
+        policy_revision=message.policy_revision,
+        # Records from before there were demos do not say.
+        mode=_parse(DrillMode, message.mode or DrillMode.LIVE, "drill"),
+    )
+
+
+def acknowledgement_to_entry(acknowledgement: Acknowledgement, *, at_s: float) -> bytes:
+    """Encode that somebody looked at a violation. Raises ValueError when the decision's id is no UUID."""
+    decision = acknowledgement.decision
+    message = pb.Acknowledgement(
+        decision=None if decision is None else id_to_bytes(decision),
+        origin=acknowledgement.origin,
+        index=acknowledgement.index,
+        finding=acknowledgement.finding,
+        reason=acknowledgement.reason,
+        approved_by=acknowledgement.approved_by,
+    )
+    return pb.Entry(at_s=at_s, acknowledgement=message).SerializeToString()
+
+
+def acknowledgement_from_entry(entry: pb.Entry) -> Acknowledgement:
+    """Read that somebody looked at a violation. Raises MalformedError."""
+    message = _expect(entry, "acknowledgement").acknowledgement
+    try:
+        decision = id_from_bytes(message.decision) if message.HasField("decision") else None
+    except ValueError as error:
+        raise MalformedError(f"acknowledgement: {error}") from None
+    return Acknowledgement(
+        decision=decision,
+        origin=message.origin,
+        index=message.index,
+        finding=message.finding,
+        reason=message.reason,
+        approved_by=tuple(message.approved_by),
     )
 
 

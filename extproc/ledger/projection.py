@@ -35,6 +35,8 @@ def entry_to_json(entry: pb.Entry) -> Json:
             for field in ("geo", "anonymity"):
                 if entry.config.HasField(field):
                     projected["config"][field]["sha256"] = getattr(entry.config, field).sha256.hex()
+        case "acknowledgement" if entry.acknowledgement.HasField("decision"):
+            projected["acknowledgement"]["decision"] = id_from_bytes(entry.acknowledgement.decision)
         case "erasure" | "prune" | "drill":
             _write_hex(projected[kind], getattr(entry, kind))
         case _:

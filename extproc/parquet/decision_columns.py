@@ -22,9 +22,15 @@ DECISION_OWN: Final = (
         "estimates",
         "what tier 2 believed of the permitted regions",
         text_column("region", "region"),
-        text_column("state", "up, unknown or down"),
+        text_column("state", "up, half_open, unknown or down"),
         float_column("latency_s", "seconds; null where nothing was measured or declared"),
         float_column("age_s", "seconds since it was seen; null where it never was"),
+        int_column("in_flight", "requests that were in flight there; null where they could not be counted"),
+        int_column("budget", "how many may be before the next region is used; null where nothing bounds it"),
+        int_column(
+            "preference", "rank for the request's session, 0 first; null where latency alone orders the regions"
+        ),
+        bool_column("missing_slo", "it keeps missing the latency that the policy promises"),
     ),
 )
 """Columns of a decision that differ from one to the next; the others repeat, which the building makes use of."""
@@ -51,7 +57,7 @@ DECISION_SHARED: Final = (
         "excluded regions",
         text_column("region", "region"),
         text_column("reason", "reason code"),
-        text_column("by", "the regime or the override that removed it"),
+        text_column("by", "the regime or the override that removed it, or the dependency that is stale there"),
     ),
     texts_column("permits", "legal bases that the verdicts rest on: regime.permit"),
     structs_column(

@@ -25,6 +25,10 @@ def decision_own(decision: pb.Decision) -> Row:
                 each.state,
                 each.latency_s if each.HasField("latency_s") else None,
                 each.age_s if each.HasField("age_s") else None,
+                each.in_flight if each.HasField("in_flight") else None,
+                each.budget if each.HasField("budget") else None,
+                each.preference if each.HasField("preference") else None,
+                each.missing_slo,
             )
             for each in decision.choice.estimates
         ],

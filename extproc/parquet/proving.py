@@ -145,13 +145,13 @@ class Prover:
         return found, {name: pa.concat_tables(parts) for name, parts in tables.items()}
 
     def _contexts(self, log: PublishedLog, indices: set[int]) -> set[int]:
-        """Give the entries that say what these were made under: the Genesis, and the configurations."""
+        """Give the entries that say what these were made under: Genesis, configurations, and all legal orders."""
         rows = self.database.select(
-            'SELECT "index" FROM configs WHERE log = ? UNION ALL SELECT "index" FROM lifecycle'
-            " WHERE log = ? AND event = 'genesis'",
-            [log.name, log.name],
+            'SELECT "index" FROM configs WHERE log = ? AND "index" <= ? UNION ALL SELECT "index" FROM lifecycle'
+            " WHERE log = ? AND event = 'genesis' UNION ALL SELECT \"index\" FROM overrides WHERE log = ?",
+            [log.name, max(indices), log.name, log.name],
         ).rows
-        return {index for (index,) in rows if index <= max(indices)}
+        return {index for (index,) in rows}
 
     def _differs(self, log: object, index: object) -> str:
         return (

@@ -40,7 +40,7 @@ def _delivery(entry: pb.Entry) -> Row:
 
 
 def _override(entry: pb.Entry) -> Row:
-    order = entry.override.suspension
+    order, resumption = entry.override.suspension, entry.override.resumption
     return (
         entry.override.action,
         order.id,
@@ -50,6 +50,9 @@ def _override(entry: pb.Entry) -> Row:
         micros(order.from_s),
         opt_micros(order.HasField("until_s"), order.until_s),
         list(order.approved_by),
+        resumption.reason or None,
+        opt_micros(entry.override.HasField("resumption"), resumption.at_s),
+        list(resumption.approved_by),
     )
 
 
@@ -145,6 +148,23 @@ def _drill(entry: pb.Entry) -> Row:
         drill.recovery_s if drill.HasField("recovery_s") else None,
         drill.passed,
         drill.report.hex(),
+        drill.rto_target_s if drill.HasField("rto_target_s") else None,
+        number(drill.records_lost),
+        number(drill.rpo_target) if drill.HasField("rpo_target") else None,
+        drill.policy_revision or None,
+        drill.mode or None,
+    )
+
+
+def _acknowledgement(entry: pb.Entry) -> Row:
+    seen = entry.acknowledgement
+    return (
+        uuid_of(seen.decision) if seen.HasField("decision") else None,
+        seen.origin,
+        number(seen.index),
+        seen.finding,
+        seen.reason,
+        list(seen.approved_by),
     )
 
 
@@ -194,6 +214,7 @@ ROWS: Final[Mapping[str, tuple[str, Callable[[pb.Entry], Row]]]] = MappingProxyT
         "prune": ("prunes", _prune),
         "hold": ("holds", _hold),
         "drill": ("drills", _drill),
+        "acknowledgement": ("acknowledgements", _acknowledgement),
         "rotation": ("rotations", _rotation),
         "genesis": ("lifecycle", _genesis),
         "recovered": ("lifecycle", _recovered),

@@ -73,6 +73,9 @@ _OVERRIDES = Table(
         time_column("from_at", "from when it holds"),
         time_column("until_at", "until when; null: until somebody resumes it"),
         texts_column("approved_by", "who approved it"),
+        text_column("resumed_reason", "of resumed: the operator's own words; null where the file was changed by hand"),
+        time_column("resumed_at", "of resumed: when they released it"),
+        texts_column("resumed_by", "of resumed: who approved that"),
     ),
 )
 _CONFIGS = Table(
@@ -176,6 +179,23 @@ _DRILLS = Table(
         float_column("recovery_s", "seconds from the first failure to service; null where nothing failed"),
         bool_column("passed", "whether it passed"),
         text_column("report", "SHA-256 of its report, in hex"),
+        float_column("rto_target_s", "what recovery_s is held to, in seconds; null where the policy states none"),
+        int_column("records_lost", "decisions that were released and of which no record is left"),
+        int_column("rpo_target", "what records_lost is held to; null where the policy states none"),
+        text_column("policy_revision", "revision of the policy in force"),
+        text_column("mode", "what it ran on: live or demo; null in records that do not say"),
+    ),
+)
+_ACKNOWLEDGEMENTS = Table(
+    name="acknowledgements",
+    meaning="violations that somebody has looked at, and what they say; they stay violations",
+    columns=(
+        text_column("decision", "id of the decision; null where the request bore none"),
+        text_column("violating", "origin of the log in which the violation stands"),
+        int_column("entry", "its index there"),
+        text_column("finding", "what was found"),
+        text_column("reason", "the operator's own words"),
+        texts_column("approved_by", "who has looked"),
     ),
 )
 _ROTATIONS = Table(
@@ -232,6 +252,7 @@ TABLES: Final = MappingProxyType(
             _PRUNES,
             _HOLDS,
             _DRILLS,
+            _ACKNOWLEDGEMENTS,
             _ROTATIONS,
             _LIFECYCLE,
             _HEADS,

@@ -5,12 +5,12 @@ that Envoy counted was seen, or until a grace is over. Decisions wait longer: a 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from extproc.core.decide import Decision
-from extproc.core.delivery import Attempt, Delivery, Intent, intent_of, reconcile
+from extproc.core.delivery import Attempt, Delivery, Intent, Order, intent_of, reconcile
 from extproc.core.ids import DecisionId, ModelId, RegionId
 from extproc.sidecar.inflight import InFlight
 from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
@@ -45,8 +45,9 @@ class Deliveries:
     """Requests whose delivery is awaited, by decision id, oldest first.
 
     `clock` gives monotonic seconds: a step of the wall clock must not forget what is on its way. `deliver` is called
-    once for each request whose story is complete, `tried` for each attempt in a region as it is reported, with the model
-    that it asked for. `in_flight` counts where the requests are. `forgotten` counts what was given up.
+    once for each request whose story is complete, `tried` for each attempt in a region as it is reported, with the
+    model that it asked for. `in_flight` counts where the requests are. `orders` gives the legal orders that this log
+    has recorded. `forgotten` counts what was given up.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class Deliveries:
         deliver: Callable[[Delivery], None],
         tried: Callable[[AttemptEnded, ModelId | None], None],
         in_flight: InFlight,
+        orders: Callable[[], Sequence[Order]] = lambda: (),
     ) -> None:
         self._clock = clock
         self._deliver = deliver
         self._tried = tried
         self._in_flight = in_flight
+        self._orders = orders
         # Ordered, because taking the oldest from a plain dict walks over all that were taken before.
         self._awaited: OrderedDict[DecisionId, _Awaited] = OrderedDict()
         self._ended: dict[DecisionId, float] = {}
@@ -189,6 +192,6 @@ class Deliveries:
                 status=ended.status,
                 began_at_s=ended.began_at_s,
                 duration_s=ended.duration_s,
-                finding=reconcile(decision, awaited.intent, attempts),
+                finding=reconcile(decision, awaited.intent, attempts, self._orders()),
             )
         )

@@ -2,16 +2,17 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 import structlog
 
 from extproc.core.decide import Decision
-from extproc.core.delivery import Delivery
+from extproc.core.delivery import Delivery, Order
 from extproc.core.evidence import Private, ReleaseMode
-from extproc.core.overrides import Suspension
+from extproc.core.overrides import Resumption, Suspension
 from extproc.core.snapshot import Snapshot
 from extproc.geo import GeoIdentity
 from extproc.ledger.commit import Ledger
@@ -39,6 +40,8 @@ class Recorder:
         self._sequence = 0
         self._began_s = monotonic()
         self._background: set[asyncio.Future[int | None]] = set()
+        self.orders: tuple[Order, ...] = ()
+        """The legal orders that this log has recorded, as long as an attempt may still be held against them."""
         self.failed = asyncio.Event()
         self.failure: LedgerError | None = None
 
@@ -101,14 +104,44 @@ class Recorder:
         )
         await self._commit(entry, reserved=True)
 
-    async def record_overrides(self, before: tuple[Suspension, ...], after: tuple[Suspension, ...]) -> None:
-        """Record each legal trigger that was pulled or released."""
+    async def record_overrides(
+        self,
+        before: tuple[Suspension, ...],
+        after: tuple[Suspension, ...],
+        resumptions: Sequence[Resumption] = (),
+    ) -> None:
+        """Record each legal trigger that was pulled or released.
+
+        `resumptions` are those that are new with this change; an order that went without one was removed by hand.
+        """
+        self.orders = tuple(each for each in self.orders if not each.is_over(self._clock()))
         for suspension in after:
             if suspension not in before:
-                await self._commit(override_to_entry(suspension, at_s=self._clock()), reserved=True)
+                at_s = self._clock()
+                entry = override_to_entry(suspension, at_s=at_s)
+                await self._record_override(entry, (*self.orders, Order(suspension=suspension, since_s=at_s)))
+        released = {each.order: each for each in resumptions}
         for suspension in before:
             if suspension not in after:
-                await self._commit(override_to_entry(suspension, at_s=self._clock(), resumed=True), reserved=True)
+                at_s = self._clock()
+                # One that is only changed, such as its end, stays an order of its id: nobody released it.
+                is_changed = any(each.id == suspension.id for each in after)
+                resumption = None if is_changed else released.get(suspension.id)
+                entry = override_to_entry(suspension, at_s=at_s, resumed=True, resumption=resumption)
+                orders = tuple(
+                    replace(each, ended_s=at_s) if each.suspension == suspension and each.ended_s is None else each
+                    for each in self.orders
+                )
+                await self._record_override(entry, orders)
+
+    async def _record_override(self, entry: bytes, orders: tuple[Order, ...]) -> None:
+        """Record an order, and hold deliveries against it from now on: those recorded after it are."""
+        before, self.orders = self.orders, orders
+        try:
+            await self._commit(entry, reserved=True)
+        except LedgerError:
+            self.orders = before
+            raise
 
     async def beat_forever(self, period_s: float = HEARTBEAT_S) -> None:
         """Record a sign of life every `period_s` seconds, idle or not: a silence that is not signed is a hole.

@@ -19,10 +19,13 @@ from extproc.audit.stored_policy import StoredPolicyError, load_stored, parse_ca
 from extproc.cli.main import main
 from extproc.core.decide import Decision, decide
 from extproc.core.facts import Binding, RequestFacts, Signal, Source, Tier
-from extproc.core.ids import ConfigRevision, DecisionId, Jurisdiction, ModelId, OverrideId, TenantId
+from extproc.core.fitness import Unfit
+from extproc.core.ids import ConfigRevision, DecisionId, DependencyId, Jurisdiction, ModelId, OverrideId, TenantId
 from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.reasons import Exclusion
-from extproc.core.routing.health import HealthState, RegionHealth
+from extproc.core.routing.choose import UNCOUNTED, Estimate, Moment
+from extproc.core.routing.health import HealthState
+from extproc.core.routing.standing import Standing
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.engine import ProcessEngine
 from extproc.ledger.entries import config_to_entry, decision_to_entry, override_to_entry
@@ -53,17 +56,48 @@ def _order(number: int, region: str) -> Suspension:
 
 
 def _snapshot(number: int, orders: tuple[Suspension, ...], *, shadow: bool) -> Snapshot:
-    health = tuple(
-        RegionHealth(state=HealthState.UP, observed_at_s=AT_S - i, latencies_s=(0.01 * (i + 1),))
+    standings = tuple(
+        Standing(
+            state=HealthState.HALF_OPEN if i == number else HealthState.UP,
+            observed_at_s=AT_S + 1000 * number - i,
+            latency_s=0.01 * (i + 1),
+            budget=4.0 * (i + 1),
+            missing_slo=i == number + 1,
+        )
         for i, _ in enumerate(DEMO.tables.regions)
     )
+    # Not those of the orders, which the law takes out before anybody asks whether they are fit.
+    others = [region.id for region in DEMO.tables.regions[2:4]]
+    by = DependencyId("vectors")
     return Snapshot(
         revision=ConfigRevision(f"sha256:{number:064x}"),
         policy=DEMO.tables,
         suspensions=(*DEMO.suspensions, *orders),
-        health=health,
+        standings=standings,
+        # Of each reason in turn, and none at first.
+        fitness={
+            model: tuple(
+                Unfit(region=each, why=why, by=by if why is Exclusion.DEPENDENCY_STALE else None) for each in others
+            )
+            for model in (DEMO.tables.models if number else ())
+            for why in (list(Exclusion)[-(number % 3) - 1],)
+        },
         shadow=Shadow(policy=CANDIDATE.tables, suspensions=(*CANDIDATE.suspensions, *orders)) if shadow else None,
     )
+
+
+def _moment(number: int, regions: int) -> Moment:
+    """Some requests are counted and some are of a session, some are neither; regions fill up and are full."""
+    counts = [(number * (i + 3)) % (6 * (i + 1)) for i in range(regions)]
+    ranks = [(number + i) % regions for i in range(regions)]
+    full = [1000] * regions
+    return (
+        UNCOUNTED,
+        Moment(in_flight=counts),
+        Moment(in_flight=counts, preference=ranks),
+        Moment(preference=ranks),
+        Moment(in_flight=full),
+    )[number % 5]
 
 
 def _decisions(snapshot: Snapshot, first: int) -> list[Decision]:
@@ -88,6 +122,7 @@ def _decisions(snapshot: Snapshot, first: int) -> list[Decision]:
             snapshot,
             now_s=AT_S + first + number,
             decision_id=DecisionId(f"00000000-0000-7000-8000-{first + number:012x}"),
+            moment=_moment(number, len(snapshot.policy.regions)),
         )
         for number, (tenant, model, place, _) in enumerate(product(tenants, models, places, range(2)))
     ]
@@ -172,7 +207,42 @@ def test_every_decision_comes_out_equal(tmp_path: Path, *, shadow: bool) -> None
     assert (found.equal, found.different, dict(found.missing)) == (count, 0, {})
     assert dict(found.programs) == {"0.0.1": count}
     kinds = Counter(record.summary().partition("refused: ")[2].split(",")[0] for record in read_records(tmp_path))
-    assert kinds.keys() >= {"", "unknown_tenant", "unknown_model", "no_permitted_region"}
+    assert kinds.keys() >= {"", "unknown_tenant", "unknown_model", "no_permitted_region", "spill_refused"}
+    told = [record.entry.decision for record in read_records(tmp_path, kinds=frozenset({"decision"}))]
+    estimates = [each for decided in told for each in decided.choice.estimates]
+    assert {each.state for each in estimates} == {"up", "half_open", "unknown"}
+    assert {each.HasField("budget") for each in estimates} == {True, False}
+    assert {each.HasField("preference") for each in estimates} == {True, False}
+    assert {each.missing_slo for each in estimates} == {True, False}
+    unfit = {each.exclusion for decided in told for each in decided.verdict.answers}
+    assert unfit >= {"model_unapproved", "model_unverified", "dependency_stale"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (lambda each: each._replace(in_flight=1000), "choice"),
+        (lambda each: each._replace(preference=(each.preference or 0) + 1), "choice"),
+        (lambda each: each._replace(state=HealthState.DOWN), "choice"),
+    ],
+)
+def test_a_plan_that_does_not_follow_from_its_estimates_is_named(
+    tmp_path: Path, wrong: Callable[[Estimate], Estimate], told: str
+) -> None:
+    def change(decision: Decision) -> Decision:
+        choice = decision.choice
+        if choice is None or len(choice.plan) < 2:
+            return decision
+        # Only the region that was chosen first: the others would be better then.
+        first = DEMO.tables.regions[choice.plan[0]].id
+        estimates = tuple(wrong(each) if each.region == first else each for each in choice.estimates)
+        return replace(decision, choice=replace(choice, estimates=estimates))
+
+    _write(tmp_path, change=change)
+    found = _replay(tmp_path)
+    assert found.different > 0
+    assert all(any(line.startswith(told) for line in each.fields) for each in found.differences)
 
 
 @pytest.mark.slow

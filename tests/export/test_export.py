@@ -320,7 +320,7 @@ def test_tables_as_csv_are_harmless_in_a_spreadsheet(tmp_path: Path) -> None:
     every_kind(tmp_path / "logs")
     _export(tmp_path / "logs", "--output", tmp_path / "e.zip", "--csv")
     files = _files(tmp_path / "e.zip")
-    (order,) = csv.DictReader(io.StringIO(files["csv/overrides.csv"].decode(), newline=""))
+    order, *_ = csv.DictReader(io.StringIO(files["csv/overrides.csv"].decode(), newline=""))
     assert order["reason"] == '\'=cmd|" /C calc"!A0'
     decisions = list(csv.DictReader(io.StringIO(files["csv/decisions.csv"].decode(), newline="")))
     assert [each["sequence"] for each in decisions] == ["1", "2", "3", "4", "5"]
@@ -356,8 +356,8 @@ def test_log_records_are_read_by_opentelemetrys_own_schema(tmp_path: Path) -> No
     assert [(each.time_unix_nano, each.body.string_value) for each in known] == [
         (each.time_unix_nano, each.body.string_value) for each in records
     ]
-    assert [each.attributes[0].key for each in known] == ["situs.log.origin"] * 24
-    assert len(records) == 24
+    assert [each.attributes[0].key for each in known] == ["situs.log.origin"] * 29
+    assert len(records) == 29
     assert [record.event_name for record in records[:4]] == [
         "situs.genesis",
         "situs.config",
@@ -372,6 +372,7 @@ def test_log_records_are_read_by_opentelemetrys_own_schema(tmp_path: Path) -> No
     assert records[3].time_unix_nano == round((NOW_S + 1) * 1e6) * 1000
     assert {each.key for record in records for each in record.attributes} <= ATTRIBUTES.keys()
     assert records[10].severity_number == 17
+    assert [each.severity_number for each in records if each.body.string_value.startswith("after_order")] == [13]
     assert '"severityNumber":9' in line.decode()
 
 
@@ -395,12 +396,12 @@ def test_a_selection_has_tables_and_log_records_too(tmp_path: Path) -> None:
     assert _export(tmp_path / "logs", "--output", tmp_path / "s.zip", "--from", "1970-01-01", *more) == 0
     files = _files(tmp_path / "s.zip")
     # All of it was made in that time, but for the two entries that nobody can read.
-    assert sum(name.endswith(".entry") for name in files) == 22
+    assert sum(name.endswith(".entry") for name in files) == 27
     assert files["csv/decisions.csv"].count(b"\r\n") == 6
     assert f"otlp/000-{log.name}.jsonl" in files
     # The exporter's own key signed none of it, and the summary says so.
     verification = json.loads(files["summary.json"])["predicate"]["verification"]
-    assert (verification["result"], verification["findings"]) == ("trust", {"trust": 22})
+    assert (verification["result"], verification["findings"]) == ("trust", {"trust": 27})
 
 
 def generate_vkey(path: Path) -> Path:
@@ -412,7 +413,7 @@ def test_an_entry_that_nobody_can_read_is_selected_by_sql_on_nothing_else(tmp_pa
     log = every_kind(tmp_path / "logs")
     archive = open_archive(str(tmp_path / "logs"))
     (published,) = find_published(archive)
-    for index in (21, 22):
+    for index in (26, 27):
         exported = export_selection(
             archive,
             {published: [index]},

@@ -11,13 +11,16 @@ from support.tables import CLASSES, JURISDICTIONS, MODELS, TENANTS, facts, snaps
 from support.tables import NOW_S as POLICY_S
 
 from extproc.audit.replay import replay
+from extproc.audit.summary import summarise
 from extproc.core.decide import Decision, decide
 from extproc.core.delivery import Delivery, Finding
 from extproc.core.evidence import Private
 from extproc.core.facts import RequestFacts, Signal, Source, Tier
 from extproc.core.ids import ConfigRevision, DecisionId, OverrideId
-from extproc.core.overrides import Suspension, TargetKind
+from extproc.core.overrides import Resumption, Suspension, TargetKind
 from extproc.core.reasons import Refusal
+from extproc.core.routing.choose import UNCOUNTED, Choice, Estimate, Moment
+from extproc.core.routing.health import HealthState
 from extproc.core.snapshot import Shadow, Snapshot
 from extproc.core.steering import Deny
 from extproc.ledger import decisions
@@ -38,9 +41,23 @@ from extproc.ledger.entries import (
     override_to_entry,
     parse_entry,
     recovered_to_entry,
+    resumption_from_proto,
     suspension_from_proto,
 )
-from extproc.ledger.housekeeping import Erasure, ErasureScope, Prune, erasure_to_entry, prune_to_entry
+from extproc.ledger.housekeeping import (
+    Acknowledgement,
+    DrillMode,
+    DrillRun,
+    Erasure,
+    ErasureScope,
+    Prune,
+    acknowledgement_from_entry,
+    acknowledgement_to_entry,
+    drill_from_entry,
+    drill_to_entry,
+    erasure_to_entry,
+    prune_to_entry,
+)
 from extproc.ledger.projection import entry_to_json
 from extproc.notes.errors import MalformedError
 
@@ -82,17 +99,32 @@ def _snapshots() -> st.SearchStrategy[Snapshot]:
     return snapshots() | _shadowed()
 
 
-def _decide(request: RequestFacts, snapshot: Snapshot, beside: RequestFacts | None = None) -> Decision:
-    return decide(request, snapshot, now_s=POLICY_S, decision_id=_ID, shadow_facts=beside)
+def _decide(
+    request: RequestFacts, snapshot: Snapshot, beside: RequestFacts | None = None, moment: Moment = UNCOUNTED
+) -> Decision:
+    return decide(request, snapshot, now_s=POLICY_S, decision_id=_ID, shadow_facts=beside, moment=moment)
+
+
+def _moments(snapshot: Snapshot) -> st.SearchStrategy[Moment]:
+    """Counted or not, ranked for a session or not: as many figures as the catalogue has regions."""
+    size = len(snapshot.policy.regions)
+    counts = st.lists(st.integers(0, 200), min_size=size, max_size=size)
+    return st.builds(
+        Moment, in_flight=st.just(()) | counts, preference=st.just(()) | st.permutations(range(size)).map(tuple)
+    )
+
+
+_asked = _snapshots().flatmap(lambda snapshot: st.tuples(st.just(snapshot), _moments(snapshot)))
 
 
 @pytest.mark.slow
 @settings(max_examples=200)
-@given(_requests(), _snapshots(), st.none() | _requests(), st.integers(1, 1 << 40))
+@given(_requests(), _asked, st.none() | _requests(), st.integers(1, 1 << 40))
 def test_a_decision_comes_back_equal(
-    request: RequestFacts, snapshot: Snapshot, beside: RequestFacts | None, sequence: int
+    request: RequestFacts, asked: tuple[Snapshot, Moment], beside: RequestFacts | None, sequence: int
 ) -> None:
-    made = _decide(request, snapshot, beside)
+    snapshot, moment = asked
+    made = _decide(request, snapshot, beside, moment)
     entry = parse_entry(decision_to_entry(made, sequence=sequence))
     assert entry.decision.sequence == sequence
     assert decision_from_entry(entry) == made
@@ -100,13 +132,42 @@ def test_a_decision_comes_back_equal(
 
 @pytest.mark.slow
 @settings(max_examples=200)
-@given(_requests(), _snapshots(), st.none() | _requests())
+@given(_requests(), _asked, st.none() | _requests())
 def test_the_bytes_are_those_of_the_protobuf_library(
-    request: RequestFacts, snapshot: Snapshot, beside: RequestFacts | None
+    request: RequestFacts, asked: tuple[Snapshot, Moment], beside: RequestFacts | None
 ) -> None:
-    made = _decide(request, snapshot, beside)
+    snapshot, moment = asked
+    made = _decide(request, snapshot, beside, moment)
     for data in (decision_to_entry(made, sequence=300), decision_to_entry(made, sequence=301)):
         assert parse_entry(data).SerializeToString(deterministic=True) == data
+
+
+_ESTIMATES = st.builds(
+    Estimate,
+    region=st.sampled_from(REGIONS),
+    state=st.sampled_from(HealthState),
+    latency_s=st.none() | st.floats(0, 10),
+    age_s=st.none() | st.floats(-10, 1000),
+    in_flight=st.integers(0, (1 << 32) - 1),
+    budget=st.none() | st.integers(0, (1 << 32) - 1),
+    preference=st.none() | st.integers(0, 200),
+    missing_slo=st.booleans(),
+)
+
+
+@given(st.lists(_ESTIMATES, max_size=4))
+def test_every_estimate_is_encoded_as_the_library_would_and_comes_back_equal(estimates: list[Estimate]) -> None:
+    made = replace(decision(1), choice=Choice(plan=(0,), estimates=tuple(estimates)))
+    data = decision_to_entry(made, sequence=1)
+    assert parse_entry(data).SerializeToString(deterministic=True) == data
+    assert decision_from_entry(parse_entry(data)) == made
+
+
+def test_a_count_of_none_is_told_from_no_count() -> None:
+    counted = Estimate(region=REGIONS[0], state=HealthState.UP, latency_s=0.1, age_s=1.0, in_flight=0, budget=8)
+    made = replace(decision(1), choice=Choice(plan=(0,), estimates=(counted, counted._replace(budget=None))))
+    first, second = parse_entry(decision_to_entry(made, sequence=1)).decision.choice.estimates
+    assert (first.HasField("in_flight"), second.HasField("in_flight")) == (True, False)
 
 
 _PRIVATE = st.builds(
@@ -159,11 +220,13 @@ def test_the_json_form_of_what_became_of_evidence() -> None:
 
 @pytest.mark.slow
 @settings(max_examples=200)
-@given(_requests(), _snapshots(), st.none() | _requests())
+@given(_requests(), _asked, st.none() | _requests())
 def test_a_recorded_decision_is_decided_the_same_again(
-    request: RequestFacts, snapshot: Snapshot, beside: RequestFacts | None
+    request: RequestFacts, asked: tuple[Snapshot, Moment], beside: RequestFacts | None
 ) -> None:
-    recorded = decision_from_entry(parse_entry(decision_to_entry(_decide(request, snapshot, beside), sequence=1)))
+    snapshot, moment = asked
+    made = _decide(request, snapshot, beside, moment)
+    recorded = decision_from_entry(parse_entry(decision_to_entry(made, sequence=1)))
     assert replay(recorded, snapshot.policy, snapshot.suspensions, snapshot.shadow) == recorded
     assert replay(recorded, snapshot.policy, snapshot.suspensions) == replace(recorded, shadow=None)
 
@@ -302,6 +365,80 @@ def test_a_suspension_comes_back_equal(kind: TargetKind) -> None:
     made = _suspension(None, kind)
     entry = parse_entry(override_to_entry(made, at_s=2))
     assert suspension_from_proto(entry.override.suspension) == made
+
+
+def test_who_released_an_order_comes_back_equal() -> None:
+    order = _suspension(None)
+    made = Resumption(order=order.id, reason="settled", approved_by=("a", "b"), at_s=9.5)
+    entry = parse_entry(override_to_entry(order, at_s=10, resumed=True, resumption=made))
+    assert resumption_from_proto(entry.override) == made
+    said: dict[str, Any] = entry_to_json(entry)
+    assert said["override"]["resumption"] == {"reason": "settled", "approved_by": ["a", "b"], "at_s": 9.5}
+    assert summarise(entry) == "region eu-fra resumed by a and b: settled"
+    by_hand = parse_entry(override_to_entry(order, at_s=10, resumed=True))
+    assert resumption_from_proto(by_hand.override) is None
+    assert summarise(by_hand) == "region eu-fra resumed: order 7"
+
+
+@pytest.mark.parametrize(
+    ("made", "summary"),
+    [
+        (
+            DrillRun(
+                scenario="region-loss",
+                region="eu-fra",
+                began_at_s=NOW_S,
+                ended_at_s=NOW_S + 30,
+                requests=6000,
+                failed=3,
+                outside_permitted=0,
+                recovery_s=0.4,
+                passed=True,
+                report=b"\x05" * 32,
+                rto_target_s=2.0,
+                records_lost=0,
+                rpo_target=0,
+                policy_revision="sha256:00",
+                mode=DrillMode.DEMO,
+            ),
+            "drill region-loss on demo, passed, back after 0.4 of 2 s",
+        ),
+        (
+            DrillRun(
+                scenario="policy-reload",
+                region="",
+                began_at_s=NOW_S,
+                ended_at_s=NOW_S + 1,
+                requests=0,
+                failed=0,
+                outside_permitted=0,
+                recovery_s=None,
+                passed=False,
+                report=b"",
+                records_lost=2,
+            ),
+            "drill policy-reload on live, failed",
+        ),
+    ],
+)
+def test_a_drill_comes_back_equal(made: DrillRun, summary: str) -> None:
+    entry = parse_entry(drill_to_entry(made, at_s=NOW_S))
+    assert drill_from_entry(entry) == made
+    assert summarise(entry) == summary
+
+
+@pytest.mark.parametrize("about", [None, _ID])
+def test_an_acknowledgement_comes_back_equal(about: DecisionId | None) -> None:
+    made = Acknowledgement(
+        decision=about, origin="o/1", index=7, finding="outside_plan", reason="INC-3", approved_by=("a", "b")
+    )
+    entry = parse_entry(acknowledgement_to_entry(made, at_s=NOW_S))
+    assert acknowledgement_from_entry(entry) == made
+    said: dict[str, Any] = entry_to_json(entry)
+    assert said["acknowledgement"].get("decision") == about
+    assert summarise(entry) == "outside_plan at entry 7 of o/1 acknowledged by a and b: INC-3"
+    with pytest.raises(MalformedError, match="acknowledgement: expected 16 bytes"):
+        acknowledgement_from_entry(pb.Entry(acknowledgement=pb.Acknowledgement(decision=b"x")))
 
 
 def test_the_other_kinds_say_what_they_were_given() -> None:

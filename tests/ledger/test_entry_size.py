@@ -51,7 +51,16 @@ def _verdict(regions: list[RegionVerdict]) -> Verdict:
 
 def _decision(verdict: Verdict, shadow: Verdict | None) -> Decision:
     estimates = tuple(
-        Estimate(region=each.region, state=HealthState.UNKNOWN, latency_s=0.0123, age_s=4.5)
+        Estimate(
+            region=each.region,
+            state=HealthState.HALF_OPEN,
+            latency_s=0.0123,
+            age_s=4.5,
+            in_flight=9_999,
+            budget=10_000,
+            preference=199,
+            missing_slo=True,
+        )
         for each in verdict.regions
         if each.exclusion is None
     )

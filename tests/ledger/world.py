@@ -1,12 +1,13 @@
 """A small world of logs for the tests of the ledger and of the audit."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from extproc.core.decide import Decision, Shadowed, Transfer
-from extproc.core.delivery import Attempt, Delivery, intent_of, reconcile
+from extproc.core.delivery import Attempt, Delivery, Order, intent_of, reconcile
 from extproc.core.facts import Binding, ClassSignal, ClassSource, RequestFacts, Signal, Source, Tier
 from extproc.core.ids import (
     ConfigRevision,
@@ -16,6 +17,7 @@ from extproc.core.ids import (
     Jurisdiction,
     MechanismId,
     ModelId,
+    OverrideId,
     PermitId,
     PolicyRevision,
     RegimeId,
@@ -24,6 +26,7 @@ from extproc.core.ids import (
     TenantId,
 )
 from extproc.core.jurisdiction import Jurisdictions, RegionVerdict, Verdict
+from extproc.core.overrides import Suspension, TargetKind
 from extproc.core.reasons import Exclusion, Refusal
 from extproc.core.routing.choose import Choice, Estimate
 from extproc.core.routing.health import HealthState
@@ -106,6 +109,21 @@ def decision(number: int) -> Decision:
     )
 
 
+def suspension(
+    name: str, kind: TargetKind = TargetKind.REGION, *, from_s: float = NOW_S, until_s: float | None = None
+) -> Suspension:
+    """An order about `name`."""
+    return Suspension(
+        id=OverrideId(f"LT-{name}"),
+        kind=kind,
+        name=name,
+        reason="injunction",
+        from_s=from_s,
+        until_s=until_s,
+        approved_by=("A. Counsel",),
+    )
+
+
 def shadowed(decided: Decision) -> Decision:
     """The same decision beside a shadow policy that would permit the regions at home only."""
     verdict = decided.verdict
@@ -121,9 +139,11 @@ def shadow_refuses(decided: Decision, refusal: Refusal) -> Decision:
     return replace(decided, shadow=Shadowed(policy=CANDIDATE, facts=None, verdict=None, refusal=refusal))
 
 
-def delivery(decided: Decision, *regions: RegionId | None) -> Delivery:
+def delivery(
+    decided: Decision, *regions: RegionId | None, began_at_s: float = NOW_S, orders: Sequence[Order] = ()
+) -> Delivery:
     attempts = tuple(
-        Attempt(cluster=region or "elsewhere", region=region, status=200, began_at_s=NOW_S, duration_s=0.1)
+        Attempt(cluster=region or "elsewhere", region=region, status=200, began_at_s=began_at_s, duration_s=0.1)
         for region in regions
     )
     return Delivery(
@@ -134,7 +154,7 @@ def delivery(decided: Decision, *regions: RegionId | None) -> Delivery:
         status=200,
         began_at_s=NOW_S,
         duration_s=0.1,
-        finding=reconcile(decided.id, intent_of(decided), attempts),
+        finding=reconcile(decided.id, intent_of(decided), attempts, orders),
     )
 
 

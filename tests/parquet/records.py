@@ -16,9 +16,9 @@ from ledger.world import (
     write_log,
 )
 
-from extproc.core.delivery import Finding
+from extproc.core.delivery import Finding, Order
 from extproc.core.ids import DecisionId, OverrideId
-from extproc.core.overrides import Suspension, TargetKind
+from extproc.core.overrides import Resumption, Suspension, TargetKind
 from extproc.core.reasons import Refusal
 from extproc.core.steering import Deny
 from extproc.ledger import entry_pb2 as pb
@@ -31,6 +31,8 @@ from extproc.ledger.entries import (
     recovered_to_entry,
 )
 from extproc.ledger.housekeeping import (
+    Acknowledgement,
+    DrillMode,
     DrillRun,
     Erasure,
     ErasureScope,
@@ -40,6 +42,7 @@ from extproc.ledger.housekeeping import (
     HoldAction,
     KeyRotation,
     Prune,
+    acknowledgement_to_entry,
     drill_to_entry,
     erasure_to_entry,
     head_to_entry,
@@ -59,6 +62,19 @@ ORDER = Suspension(
     until_s=None,
     approved_by=("a", "b"),
 )
+
+
+PAST_REGION = REGIONS[0]
+PAST = replace(ORDER, id=OverrideId("o-2"), kind=TargetKind.REGION, name=PAST_REGION, until_s=NOW_S + 3600)
+"""An order that was released a second after it was recorded."""
+RELEASE = Resumption(order=PAST.id, reason="settled", approved_by=("c", "d"), at_s=NOW_S + 1.5)
+
+
+def after_order(number: int) -> bytes:
+    """A delivery whose attempt rested on a permit that an order had taken out."""
+    known = Order(suspension=ORDER, since_s=NOW_S + 1)
+    late = delivery(decision(number), REGIONS[2], began_at_s=NOW_S + 5, orders=(known,))
+    return delivery_to_entry(late, at_s=NOW_S + 31.5)
 
 
 def denied(number: int) -> bytes:
@@ -117,6 +133,21 @@ def every_kind(root: Path) -> Path:
             delivery_to_entry(delivery(decision(2), REGIONS[0]), at_s=NOW_S + 11),
             violating(3),
             orphan(),
+            override_to_entry(PAST, at_s=NOW_S + 1),
+            override_to_entry(PAST, at_s=NOW_S + 2, resumed=True, resumption=RELEASE),
+            after_order(2),
+            delivery_to_entry(delivery(decision(2), PAST_REGION, began_at_s=NOW_S + 3), at_s=NOW_S + 32),
+            acknowledgement_to_entry(
+                Acknowledgement(
+                    decision=decision(3).id,
+                    origin="acme/1",
+                    index=12,
+                    finding="outside_permitted",
+                    reason="INC-7",
+                    approved_by=("a", "b"),
+                ),
+                at_s=NOW_S + 33,
+            ),
             heartbeat_to_entry(Heartbeat(sequence=5, running_s=1.5, free_bytes=1 << 40), at_s=NOW_S + 12),
             gap_to_entry(at_s=NOW_S + 13, entries=7, first_at_s=NOW_S, last_at_s=NOW_S + 1),
             recovered_to_entry(at_s=NOW_S + 14, size=3, segment="s", offset=1, cut=9),
@@ -153,6 +184,11 @@ def every_kind(root: Path) -> Path:
                     recovery_s=None,
                     passed=True,
                     report=b"\x03" * 32,
+                    rto_target_s=2.0,
+                    records_lost=1,
+                    rpo_target=0,
+                    policy_revision="sha256:00",
+                    mode=DrillMode.DEMO,
                 ),
                 at_s=NOW_S + 19,
             ),

@@ -15,14 +15,15 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ledger.world import IDENTITY, KEY, NOW_S, REGIONS
+from ledger.world import IDENTITY, KEY, NOW_S, REGIONS, suspension
 from parquet.records import every_kind
 
 from extproc.archive import Archive, open_archive
 from extproc.audit.trust import Trust
 from extproc.cli.main import main
-from extproc.core.delivery import Attempt, Finding, Intent, reconcile
-from extproc.core.ids import DecisionId, RegionId
+from extproc.core.delivery import Attempt, Finding, Intent, Order, reconcile
+from extproc.core.ids import DecisionId, ModelId, RegionId
+from extproc.core.overrides import TargetKind
 from extproc.notes.errors import UnknownSignerError
 from extproc.notes.keys import generate_key
 from extproc.notes.note import format_vkey
@@ -93,8 +94,8 @@ def database(shared: World) -> Iterator[Database]:
     opened.close()
 
 
-def _select(database: Database, sql: str) -> list[Cells]:
-    return list(database.select(sql).rows)
+def _select(database: Database, sql: str, *parameters: object) -> list[Cells]:
+    return list(database.select(sql, parameters).rows)
 
 
 FORBIDDEN = (
@@ -209,9 +210,28 @@ def test_answers_and_errors_in_words(database: Database) -> None:
 
 def test_violations_are_worked_out_again(database: Database) -> None:
     rows = _select(database, 'SELECT decision, found, decision_index FROM reconciled ORDER BY "index"')
-    assert [row[1] for row in rows] == ["outside_permitted", "matched", "outside_permitted", "decided_elsewhere"]
-    assert [row[2] for row in rows] == [3, 4, 5, None]
+    assert [row[1] for row in rows] == [
+        "outside_permitted",
+        "matched",
+        "outside_permitted",
+        "decided_elsewhere",
+        "after_order",
+        "matched",  # the order against its region was released before
+    ]
+    assert [row[2] for row in rows] == [3, 4, 5, None, 4, 4]
     assert len(_select(database, "SELECT * FROM violations")) == 2
+    named = _select(database, "SELECT attempts[1].region, order_id, order_index FROM after_orders")
+    assert named == [("us-east", "o-1", 2)]
+    assert _select(database, "SELECT DISTINCT order_id, order_log FROM violations") == [(None, None)]
+
+
+def test_an_order_is_held_from_its_record_to_its_end(database: Database) -> None:
+    rows = _select(
+        database, "SELECT id, epoch(since_at) - ?, epoch(ended_at) - ? FROM orders ORDER BY id", NOW_S, NOW_S
+    )
+    assert rows == [("o-1", 1.0, None), ("o-2", 1.0, 2.0)]
+    released = _select(database, "SELECT resumed_reason, resumed_by, epoch(resumed_at) - ? FROM overrides", NOW_S)
+    assert [each for each in released if each[0]] == [("settled", ["c", "d"], 1.5)]
     assert [row[0] for row in database.select("SELECT sequence FROM undelivered ORDER BY 1").rows] == [5]
 
 
@@ -222,27 +242,59 @@ def test_violations_are_worked_out_again(database: Database) -> None:
     permitted=st.frozensets(st.sampled_from(REGIONS)),
     plan=st.lists(st.sampled_from(REGIONS), max_size=3, unique=True),
     attempts=st.lists(st.one_of(st.none(), st.sampled_from(REGIONS)), max_size=3),
+    kind=st.sampled_from(TargetKind),
+    target=st.sampled_from((*REGIONS, "digits", "gdpr.dpf")),
+    times=st.tuples(*[st.sampled_from((4.0, 5.0, 6.0))] * 3, st.none() | st.sampled_from((4.5, 5.0, 7.0))),
+    elsewhere=st.booleans(),
 )
-def test_the_views_finding_is_that_of_the_core(
+def test_the_views_finding_is_that_of_the_core(  # noqa: PLR0913 - each fact by name
     *,
     known: bool,
     named: bool,
     permitted: frozenset[RegionId],
     plan: list[RegionId],
     attempts: list[RegionId | None],
+    kind: TargetKind,
+    target: str,
+    times: tuple[float, float, float, float | None],
+    elsewhere: bool,
 ) -> None:
     id_ = DecisionId("00000000-0000-7000-8000-000000000001")
-    made = tuple(Attempt(cluster="c", region=each, status=200, began_at_s=0, duration_s=0) for each in attempts)
-    intent = Intent(permitted=permitted, plan=tuple(plan)) if known else None
-    expected = reconcile(id_ if named else None, intent, made)
+    began_s, since_s, from_s, until_s = times
+    made = tuple(Attempt(cluster="c", region=each, status=200, began_at_s=began_s, duration_s=0) for each in attempts)
+    intent = Intent(permitted=permitted, plan=tuple(plan), model=ModelId("digits"), bases=((REGIONS[2], "gdpr.dpf"),))
+    order = Order(suspension=suspension(target, kind, from_s=from_s, until_s=until_s), since_s=since_s)
+    orders = [] if elsewhere else [order]
+    expected = reconcile(id_ if named else None, intent if known else None, made, orders)
     place = {"log": "l", "origin": "o", "index": 1, "leaf": "", "made_at": None, "date": None}
-    decision = {**place, "decision": id_, "permitted": sorted(permitted), "plan": plan}
+    decision = {**place, "decision": id_, "permitted": sorted(permitted), "plan": plan, "model": "digits"}
     delivery = {
         **place,
+        "index": 2,
         "decision": id_ if named else None,
-        "attempts": [{"cluster": "c", "region": each} for each in attempts],
+        "attempts": [{"cluster": "c", "region": each, "began_at": _moment(began_s)} for each in attempts],
     }
-    rows = {"decisions": [decision] if known else [], "deliveries": [delivery]}
+    transfer = {**place, "decision": id_, "region": REGIONS[2], "regime": "gdpr", "permit": "dpf"}
+    said = order.suspension
+    override = {
+        **place,
+        **({"log": "of nobody"} if elsewhere else {}),
+        "made_at": _moment(since_s),
+        "action": "suspended",
+        "id": said.id,
+        "kind": said.kind,
+        "name": said.name,
+        "reason": said.reason,
+        "from_at": _moment(from_s),
+        "until_at": None if until_s is None else _moment(until_s),
+        "approved_by": [],
+    }
+    rows = {
+        "decisions": [decision] if known else [],
+        "deliveries": [delivery],
+        "transfers": [transfer],
+        "overrides": [override],
+    }
     sources = {}
     for name, values in rows.items():
         schema = schema_of(TABLES[name]).append(pa.field("date", pa.date32()))
@@ -250,8 +302,12 @@ def test_the_views_finding_is_that_of_the_core(
     database = Database(sources)
     assert _select(database, "SELECT found FROM reconciled") == [(expected.value,)]
     assert len(_select(database, "SELECT * FROM violations")) == expected.is_violation
-    assert set(Finding) >= {expected}
+    assert len(_select(database, "SELECT * FROM after_orders")) == (expected is Finding.AFTER_ORDER)
     database.close()
+
+
+def _moment(at_s: float) -> datetime:
+    return datetime.fromtimestamp(at_s, UTC)
 
 
 @pytest.mark.parametrize("table", sorted((*TABLES, *VIEWS)))
@@ -274,7 +330,7 @@ def test_expressions_orders_and_limits_are_proven(shared: World) -> None:
 def test_other_queries_are_proven_by_the_entry_that_they_name(shared: World) -> None:
     join = "SELECT d.log, d.index, d.tenant, v.status AS code FROM decisions d JOIN deliveries v USING (decision)"
     rows, proven = shared.prove(join)
-    assert (len(rows), proven.columns_not_compared) == (3, ("code",))
+    assert (len(rows), proven.columns_not_compared) == (5, ("code",))
     with pytest.raises(UnprovenError, match="the row is not what the stored bytes give"):
         shared.prove("SELECT DISTINCT log, index, 'another' AS tenant FROM decisions")
     for sql in (
@@ -406,7 +462,7 @@ def test_the_command(
     assert folder.stat().st_mode & 0o777 == 0o700
     code, out, _ = _run(
         capsys,
-        "SELECT reason, until_at, approved_by FROM overrides",
+        "SELECT reason, until_at, approved_by FROM overrides WHERE id = 'o-1'",
         world.logs,
         "--format",
         "csv",

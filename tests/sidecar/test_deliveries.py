@@ -3,22 +3,25 @@
 from itertools import permutations
 
 import pytest
+from ledger.world import suspension
 
 from extproc.core.decide import Decision
-from extproc.core.delivery import Attempt, Delivery, Finding
+from extproc.core.delivery import Attempt, Delivery, Finding, Order
 from extproc.core.facts import Binding, RequestFacts
-from extproc.core.ids import ConfigRevision, DecisionId, RegionId, RegionMask
+from extproc.core.ids import ConfigRevision, DecisionId, ModelId, RegionId, RegionMask
 from extproc.core.jurisdiction import Jurisdictions, RegionVerdict, Verdict
 from extproc.core.reasons import Exclusion, Refusal
 from extproc.core.steering import Deny, Steer
 from extproc.sidecar import deliveries as module
 from extproc.sidecar.deliveries import FORGOTTEN_AFTER_S, GRACE_S, Deliveries
+from extproc.sidecar.inflight import InFlight, OwnCounters
 from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
 
 _ID = DecisionId("01890a5d-ac96-774b-bcce-b302099a8057")
 _OTHER = DecisionId("01890a5d-ac96-774b-bcce-b302099a8058")
 _FRA, _AMS, _DXB = RegionId("eu-fra"), RegionId("eu-ams"), RegionId("me-dxb")
-_FACTS = RequestFacts(tenant=None, binding=Binding.NONE, model=None, classes=(), signals=())
+_MODEL = ModelId("digits")
+_FACTS = RequestFacts(tenant=None, binding=Binding.NONE, model=_MODEL, classes=(), signals=())
 _VERDICT = Verdict(
     jurisdictions=Jurisdictions(names=()),
     classes=(),
@@ -41,11 +44,15 @@ class _World:
     def __init__(self) -> None:
         self.now_s = 1000.0
         self.delivered: list[Delivery] = []
-        self.tried: list[tuple[RegionId, int]] = []
+        self.tried: list[tuple[RegionId | None, int, ModelId | None]] = []
+        self.orders: tuple[Order, ...] = ()
+        self.in_flight = InFlight(OwnCounters(3), (_FRA, _AMS, _DXB), longest_s=60.0)
         self.deliveries = Deliveries(
             clock=lambda: self.now_s,
             deliver=self.delivered.append,
-            tried=lambda region, attempt: self.tried.append((region, attempt.status)),
+            tried=lambda ended, model: self.tried.append((ended.attempt.region, ended.attempt.status, model)),
+            in_flight=self.in_flight,
+            orders=lambda: self.orders,
         )
 
     def decide(self, decision: DecisionId = _ID, *, refuse: bool = False) -> None:
@@ -95,7 +102,33 @@ def test_reports_are_joined_in_whatever_order_they_come() -> None:
         assert [attempt.region for attempt in delivery.attempts] == [_FRA, _AMS]
         assert (delivery.served, delivery.finding) == (_AMS, Finding.MATCHED)
         assert len(world.deliveries) == 0
-        assert sorted(world.tried) == [(_AMS, 200), (_FRA, 503)]
+        # When the request ended first, its model is known all the same.
+        assert set(world.tried) == {(_AMS, 200, _MODEL), (_FRA, 503, _MODEL)}
+
+
+def test_a_retry_into_a_region_that_an_order_took_out_is_named() -> None:
+    world = _World()
+    world.decide()
+    world.decide(_OTHER)
+    world.orders = (Order(suspension=suspension("eu-ams", from_s=0.0), since_s=1000.5),)
+    for decision, at_s in ((_ID, 0.6), (_OTHER, 0.4)):
+        world.deliveries.take(_attempt(_FRA, status=503, decision=decision))
+        world.deliveries.take(_attempt(_AMS, at_s=at_s, decision=decision))
+        world.deliveries.take(_request(attempts=2, served=_AMS, decision=decision))
+    assert [each.finding for each in world.delivered] == [Finding.AFTER_ORDER, Finding.MATCHED]
+
+
+def test_requests_are_counted_where_they_are() -> None:
+    world = _World()
+    world.in_flight.opened()
+    world.decide()
+    world.decide(_OTHER)
+    assert [world.in_flight.of(region) for region in (_FRA, _AMS)] == [2, 0]
+    world.deliveries.take(_attempt(_FRA, status=503))
+    assert [world.in_flight.of(region) for region in (_FRA, _AMS)] == [1, 1]
+    world.deliveries.take(_request(attempts=2, served=_AMS))
+    world.deliveries.forget(_OTHER)
+    assert [world.in_flight.of(region) for region in (_FRA, _AMS)] == [0, 0]
 
 
 def test_a_request_that_reached_nobody_is_undelivered_after_the_grace() -> None:

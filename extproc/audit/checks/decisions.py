@@ -6,6 +6,7 @@ This is the inner loop of a verification. What two records have in common is wor
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 
 from google.protobuf.message import DecodeError
 
@@ -13,12 +14,12 @@ from extproc.audit.checks.compact import ID, ID_AT, ID_END, sequence_of
 from extproc.audit.checks.configurations import check_configuration
 from extproc.audit.checks.jobs import Configuration
 from extproc.audit.checks.joins import ID_BYTES, Bucket, Gathered, pack_delivery, settle
+from extproc.audit.checks.orders import Ordered
 from extproc.audit.checks.slots import Shapes, learn
 from extproc.audit.findings import Category, Findings
-from extproc.core.delivery import Intent
-from extproc.core.ids import RegionId
+from extproc.core.delivery import Intent, Order
 from extproc.ledger import entry_pb2 as pb
-from extproc.ledger.decision_reader import check_answers, permitted_regions, shadow_verdict
+from extproc.ledger.decision_reader import check_answers, intent_of_record, permitted_regions, shadow_verdict
 from extproc.ledger.entries import delivery_from_entry
 from extproc.notes.errors import MalformedError
 
@@ -38,8 +39,20 @@ class _Judged:
 class DecisionReader:
     """Reads the decisions and deliveries of one part; `findings` grow as it goes."""
 
-    def __init__(self, findings: Findings, *, first: int, buckets: int, whole: bool, known: bool) -> None:
-        """`whole` says that nothing before the part was left out; `known`, that its configurations are given."""
+    def __init__(  # noqa: PLR0913 - what is known of what comes before, each by name
+        self,
+        findings: Findings,
+        *,
+        first: int,
+        buckets: int,
+        whole: bool,
+        known: bool,
+        orders: tuple[Ordered, ...] = (),
+    ) -> None:
+        """`whole` says that nothing before the part was left out; `known`, that its configurations are given.
+
+        `orders` are the legal orders that were recorded before.
+        """
         self.configurations: dict[str, Configuration] = {}
         self.unknown: set[tuple[str, tuple[str, ...] | None, str]] = set()
         self._findings = findings
@@ -54,11 +67,22 @@ class DecisionReader:
         self._local: dict[bytes, tuple[Bucket, int]] = {}
         self._settled: Counter[str] = Counter()
         self._outcomes: Shapes[dict[int, str]] = Shapes()
+        self.orders = orders
+        self._against: dict[int, tuple[Order, ...]] = {}
+        self._past_s: dict[int, float] = {}
 
     def configure(self, revision: str, configuration: Configuration) -> None:
         """Take up a configuration: decisions after it may name it."""
         self.configurations[revision] = configuration
         self._judged.clear()
+
+    def order(self, orders: tuple[Ordered, ...]) -> None:
+        """Hold deliveries against these legal orders from here on."""
+        self.orders = orders
+        self._against.clear()
+        self._past_s.clear()
+        # What was worked out without them may not hold any more.
+        self._outcomes.clear()
 
     def forget(self) -> None:
         """Say that entries were left out here: they may have described any configuration."""
@@ -89,6 +113,10 @@ class DecisionReader:
             self._learn_delivery(rest)
         self._take_delivery_in_full(index, body, {})
 
+    def followed(self) -> tuple[Intent, ...]:
+        """Give what the decisions allowed that were no refusals."""
+        return tuple(each for each in self._intents if each.plan)
+
     def gathered(self) -> Gathered:
         """Give what is left to be joined with other parts."""
         return Gathered(
@@ -106,7 +134,7 @@ class DecisionReader:
             return
         bucket, at = local
         outcome = outcomes.get(bucket.intents[at])
-        if outcome is None:
+        if outcome is None or not self._is_past_orders(bucket.intents[at], body):
             self._take_delivery_in_full(index, body, outcomes)
             return
         bucket.delivered[at] = 1
@@ -134,11 +162,32 @@ class DecisionReader:
             bucket.delivered[at] = 1
             number = bucket.intents[at]
             intent = self._intents[number]
-        outcome, findings = settle(delivery, intent, file=self._findings.file, entry=index)
+        orders = () if intent is None else self._orders_against(number, intent)
+        outcome, findings = settle(delivery, intent, orders, file=self._findings.file, entry=index)
         self._settled[outcome.value] += 1
         self._findings.extend(findings)
-        if not findings:
+        # Where there are orders, the times of the attempts decide, which are in slots.
+        if not findings and self._is_past_orders(number, body):
             outcomes[number] = outcome.value
+
+    def _orders_against(self, number: int, intent: Intent) -> tuple[Order, ...]:
+        """Give the orders that following an intent may meet."""
+        if not self.orders:
+            return ()
+        known = self._against.get(number)
+        if known is None:
+            known = tuple(each.order for each in self.orders if each.order.touches(intent))
+            self._against[number] = known
+            if known:
+                self._past_s[number] = max(inf if each.ends_s is None else each.ends_s for each in known)
+        return known
+
+    def _is_past_orders(self, number: int, body: bytes) -> bool:
+        """Tell whether every order that an intent may meet was over when the attempts of a delivery began."""
+        past_s = self._past_s.get(number)
+        if past_s is None:
+            return True
+        return past_s < inf and all(each.began_at_s >= past_s for each in pb.Delivery.FromString(body).attempts)
 
     def _learn_delivery(self, rest: bytes) -> None:
         """Learn from a delivery how to tell those that are like it."""
@@ -186,22 +235,22 @@ class DecisionReader:
         findings = [*self._check_configuration(decision)]
         try:
             permitted = permitted_regions(decision.verdict)
+            intent = intent_of_record(decision, permitted)
             if decision.shadow.HasField("verdict"):
                 other = shadow_verdict(decision)
                 check_answers(other, len(other.regions))
         except MalformedError as error:
             return _Judged(intent=None, findings=tuple(findings), malformed=str(error))
-        plan = tuple(map(RegionId, decision.steer.plan))
-        if not permitted.issuperset(plan):
+        if not permitted.issuperset(intent.plan):
             findings.append(
                 (
                     Category.VIOLATION,
                     "the decision names a region that its own verdict excludes",
                     " ".join(sorted(permitted)),
-                    " ".join(plan),
+                    " ".join(intent.plan),
                 )
             )
-        return _Judged(intent=self._number(Intent(permitted=permitted, plan=plan)), findings=tuple(findings))
+        return _Judged(intent=self._number(intent), findings=tuple(findings))
 
     def _number(self, intent: Intent) -> int:
         number = self._numbers.setdefault(intent, len(self._intents))

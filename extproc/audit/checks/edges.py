@@ -3,6 +3,8 @@
 from extproc.audit.checks.clocks import CLOCK_STEP_S, follows
 from extproc.audit.checks.configurations import check_configuration
 from extproc.audit.checks.jobs import Edge, Meaning, Needs
+from extproc.audit.checks.orders import Ordered, with_recorded, without_past
+from extproc.core.delivery import Order
 
 
 def fits(before: Edge, needs: Needs) -> bool:
@@ -19,7 +21,17 @@ def fits(before: Edge, needs: Needs) -> bool:
         known = before.configurations.get(key[0])
         if before.whole if known is None else check_configuration(key, known):
             return False
-    return True
+    return not any(_meets(each.order, needs) for each in before.orders)
+
+
+def _meets(order: Order, needs: Needs) -> bool:
+    """Tell whether a delivery of the part may have to be held against an order of before.
+
+    Mostly not: while an order is in force nothing is decided against it, and when it is over it takes nothing out.
+    """
+    over = order.ends_s is not None and order.ends_s < (needs.at_s or 0.0) - CLOCK_STEP_S
+    begins_later = order.suspension.from_s > (needs.until_s or 0.0) + CLOCK_STEP_S
+    return not over and not begins_later and any(order.touches(intent) for intent in needs.intents)
 
 
 def join_edges(before: Edge, meaning: Meaning) -> Edge:
@@ -36,4 +48,11 @@ def join_edges(before: Edge, meaning: Meaning) -> Edge:
         closed=before.closed or after.closed,
         beat=after.beat if alive else before.beat,
         whole=before.whole and after.whole,
+        orders=without_past(_after(before.orders, meaning), after.at_s),
     )
+
+
+def _after(orders: tuple[Ordered, ...], meaning: Meaning) -> tuple[Ordered, ...]:
+    for each in meaning.overrides:
+        orders = with_recorded(orders, each)
+    return orders

@@ -7,9 +7,11 @@ from typing import Final
 
 from extproc.archive import Archive
 from extproc.audit.checks.joins import Gathered
+from extproc.audit.checks.orders import Ordered, Recorded
 from extproc.audit.findings import Finding
+from extproc.core.delivery import Intent
 from extproc.ledger.checkpoint import Checkpoint
-from extproc.ledger.housekeeping import Hold, Prune
+from extproc.ledger.housekeeping import Acknowledgement, Hold, Prune
 from extproc.ledger.tiles import Tile
 from extproc.notes.note import VerifierKey
 
@@ -48,6 +50,8 @@ class Edge:
     closed: bool = False
     beat: Beat | None = None
     whole: bool = True
+    orders: tuple[Ordered, ...] = ()
+    """Legal orders that deliveries of the part may have to be held against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,10 @@ class Needs:
     """Its first sign of life."""
     close_at_s: float | None
     """The time of its Close, where no sign of life is before that."""
+    until_s: float | None = None
+    """The time of its last entry."""
+    intents: tuple[Intent, ...] = ()
+    """What its decisions allowed. Deliveries were held against them without the orders of before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +103,9 @@ class Meaning:
     recovered: tuple[int, ...] = ()
     prunes: tuple[tuple[int, Prune], ...] = ()
     holds: tuple[tuple[int, Hold], ...] = ()
+    overrides: tuple[Recorded, ...] = ()
+    acknowledgements: tuple[tuple[float, Acknowledgement], ...] = ()
+    """Each after the time of its entry."""
     heads: int = 0
     """How many there are; they are read again when they are held against their logs."""
 

@@ -16,8 +16,9 @@ from tempfile import SpooledTemporaryFile
 from types import TracebackType
 from typing import Final, Self
 
+from extproc.audit.checks.orders import Ordered, known_at
 from extproc.audit.findings import Category, Finding, Findings
-from extproc.core.delivery import Delivery, Intent, reconcile
+from extproc.core.delivery import Delivery, Intent, Order, late, reconcile
 from extproc.core.delivery import Finding as Reconciled
 from extproc.ledger import entry_pb2 as pb
 from extproc.ledger.entries import delivery_from_entry
@@ -98,6 +99,7 @@ class Join:
         self.deliveries: Counter[str] = Counter()
         self.undelivered = 0
         self._parts: list[_Part] = []
+        self._orders: dict[str, Sequence[Ordered]] = {}
         self._shared: dict[Intent, Intent] = {}
         self._stack = ExitStack()
         self._files = [
@@ -122,11 +124,24 @@ class Join:
         for spool, packed in zip(self._files, gathered.buckets, strict=True):
             spool.write(_CHUNK.pack(number, len(packed), 0) + packed)
 
+    def know(self, file: str, orders: Sequence[Ordered]) -> None:
+        """Take up the legal orders that the log `file` has recorded."""
+        self._orders[file] = orders
+
     def settle(self, findings: Findings) -> None:
         """Hold every delivery that is left against its decision, and every decision's id against all others."""
         for spool in self._files:
             spool.seek(0)
             self._settle(spool.read(), findings)
+
+    def _orders_of(self, file: str, entry: int, decision: "_Decision") -> Sequence[Order]:
+        """Give the orders that a delivery is held against: its own log's, and those of the log that decided."""
+        own = self._orders.get(file, ())
+        theirs = self._parts[decision.part].file
+        orders = known_at(own, entry) if own else ()
+        if theirs != file:
+            orders += tuple(each.order for each in self._orders.get(theirs, ()))
+        return tuple(each for each in orders if each.touches(decision.intent)) if orders else ()
 
     def _settle(self, data: bytes, findings: Findings) -> None:
         decisions: dict[bytes, _Decision] = {}
@@ -151,6 +166,7 @@ class Join:
             again, found_there = settle(
                 delivery_from_entry(entry),
                 None if decision is None else decision.intent,
+                () if decision is None else self._orders_of(part.file, part.first + place, decision),
                 file=part.file,
                 entry=part.first + place,
             )
@@ -159,12 +175,20 @@ class Join:
         self.undelivered += sum(bool(each.intent.plan) and raw not in delivered for raw, each in decisions.items())
 
 
-def settle(delivery: Delivery, intent: Intent | None, *, file: str, entry: int) -> tuple[Reconciled, list[Finding]]:
-    """Hold one delivery against what its decision allowed, None where no log has that decision."""
+def settle(
+    delivery: Delivery, intent: Intent | None, orders: Sequence[Order], *, file: str, entry: int
+) -> tuple[Reconciled, list[Finding]]:
+    """Hold one delivery against what its decision allowed, None where no log has that decision, and against orders."""
     findings = Findings(file)
-    again = reconcile(delivery.decision, intent, delivery.attempts)
-    # The sidecar that saw the delivery need not be the one that decided; here all logs are read together.
-    if delivery.finding not in (again, Reconciled.DECIDED_ELSEWHERE) and again is not Reconciled.DECIDED_ELSEWHERE:
+    again = reconcile(delivery.decision, intent, delivery.attempts, orders)
+    _name_late(delivery, intent, orders, again, findings, entry)
+    if again is Reconciled.MATCHED and delivery.finding is Reconciled.AFTER_ORDER:
+        # As with the rest: what was recorded is not made better by leaving out what says so.
+        again = Reconciled.AFTER_ORDER
+    # The sidecar that saw the delivery need not be the one that decided; here all logs are read together. And it may
+    # have been a program that did not hold deliveries against orders, or had not heard of one yet.
+    unknown = Reconciled.DECIDED_ELSEWHERE, Reconciled.MATCHED if again is Reconciled.AFTER_ORDER else again
+    if delivery.finding not in (again, *unknown) and again is not Reconciled.DECIDED_ELSEWHERE:
         findings.add(
             Category.INTEGRITY,
             "the recorded finding is not what its facts give",
@@ -189,6 +213,32 @@ def settle(delivery: Delivery, intent: Intent | None, *, file: str, entry: int) 
         message = f"{len(delivery.attempts)} of {delivery.attempts_expected} attempts were seen"
         findings.add(Category.NOTE, message, entry=entry)
     return again, findings.all()
+
+
+def _name_late(  # noqa: PLR0913, PLR0917 - what a finding is made of
+    delivery: Delivery,
+    intent: Intent | None,
+    orders: Sequence[Order],
+    again: Reconciled,
+    findings: Findings,
+    entry: int,
+) -> None:
+    """Say where a request was sent after an order: that is no violation, and must be known all the same."""
+    found = late(intent, delivery.attempts, orders) if intent is not None and again is Reconciled.AFTER_ORDER else None
+    if found is not None:
+        attempt, order = found[0], found[1].suspension
+        message = (
+            f"request of decision {delivery.decision} was sent to {attempt.region} after order {order.id} had taken "
+            f"out the {order.kind} {order.name}: {again.value}"
+        )
+        findings.add(Category.NOTE, message, entry=entry)
+    elif delivery.finding is Reconciled.AFTER_ORDER:
+        regions = ", ".join(str(each.region or each.cluster) for each in delivery.attempts)
+        message = (
+            f"request of decision {delivery.decision}, sent to {regions}, was recorded as {delivery.finding.value}; "
+            "the order is in none of these logs"
+        )
+        findings.add(Category.NOTE, message, entry=entry)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[int, memoryview]]:

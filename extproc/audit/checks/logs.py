@@ -26,6 +26,7 @@ from extproc.audit.checks.jobs import (
 from extproc.audit.checks.joins import Join
 from extproc.audit.checks.keys import LogKeys
 from extproc.audit.checks.notes import NoteReader
+from extproc.audit.checks.orders import Ordered, with_recorded
 from extproc.audit.checks.parts import check_part
 from extproc.audit.checks.planning import plan_parts, plan_segments
 from extproc.audit.checks.tiles import TileCheck
@@ -41,6 +42,7 @@ from extproc.notes.errors import MalformedError, SignatureError
 
 if TYPE_CHECKING:
     from extproc.ledger.checkpoint import Checkpoint
+    from extproc.ledger.housekeeping import Acknowledgement
 
 _MOST_FINDINGS = 10 * MOST_FINDINGS
 """Of all parts together."""
@@ -75,6 +77,8 @@ class LogCheck:
         self.recovered: list[int] = []
         self.prunes: list[tuple[int, object]] = []
         self.holds: list[tuple[int, object]] = []
+        self.orders: tuple[Ordered, ...] = ()
+        self.acknowledgements: list[tuple[float, Acknowledgement]] = []
         self.heads: list[int] = []
         self.spans: list[Span] = []
         self.signed: list[Signed] = []
@@ -227,6 +231,9 @@ class LogCheck:
         self.recovered += meaning.recovered
         self.prunes += meaning.prunes
         self.holds += meaning.holds
+        for each in meaning.overrides:
+            self.orders = with_recorded(self.orders, each)
+        self.acknowledgements += meaning.acknowledgements
         self.spans += meaning.spans
         if meaning.heads:
             self.heads.append(first)

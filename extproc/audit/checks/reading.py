@@ -13,13 +13,16 @@ from extproc.audit.checks.compact import DECISION_TAG, DELIVERY_TAG, KIND_AT, bo
 from extproc.audit.checks.configurations import check_policy
 from extproc.audit.checks.decisions import DecisionReader
 from extproc.audit.checks.jobs import Configuration, Edge, Meaning, Needs
+from extproc.audit.checks.orders import Recorded, with_recorded, without_past
 from extproc.audit.checks.times import AT, LATEST_S, Spans
 from extproc.audit.findings import Category, Findings, Tally
 from extproc.ledger import entry_pb2 as pb
-from extproc.ledger.entries import kind_of, parse_entry, suspension_from_proto
+from extproc.ledger.entries import kind_of, parse_entry, resumption_from_proto, suspension_from_proto
 from extproc.ledger.housekeeping import (
+    Acknowledgement,
     Hold,
     Prune,
+    acknowledgement_from_entry,
     drill_from_entry,
     erasure_from_entry,
     head_from_entry,
@@ -53,7 +56,12 @@ class PartReader:
         self._whole = edge.whole
         self._clocks = Clocks(self.findings, self.tallies, beat=edge.beat, begins=first == 0)
         self._decisions = DecisionReader(
-            self.findings, first=first, buckets=buckets, whole=edge.whole, known=before is not None
+            self.findings,
+            first=first,
+            buckets=buckets,
+            whole=edge.whole,
+            known=before is not None,
+            orders=edge.orders,
         )
         for revision, configuration in edge.configurations.items():
             self._decisions.configure(revision, configuration)
@@ -66,6 +74,8 @@ class PartReader:
         self._recovered: list[int] = []
         self._prunes: list[tuple[int, Prune]] = []
         self._holds: list[tuple[int, Hold]] = []
+        self._overrides: list[Recorded] = []
+        self._acknowledgements: list[tuple[float, Acknowledgement]] = []
 
     def take(self, first: int, entries: Sequence[bytes]) -> None:
         """Read entries that follow each other, the first of them at index `first`."""
@@ -125,6 +135,8 @@ class PartReader:
                 configurations=frozenset(self._decisions.unknown),
                 beat=self._clocks.needed,
                 close_at_s=self._clocks.close_at_s,
+                until_s=self._at_s,
+                intents=self._decisions.followed(),
             ),
             edge=Edge(
                 sequence=self._sequence,
@@ -143,6 +155,8 @@ class PartReader:
             recovered=tuple(self._recovered),
             prunes=tuple(self._prunes),
             holds=tuple(self._holds),
+            overrides=tuple(self._overrides),
+            acknowledgements=tuple(self._acknowledgements),
             heads=self.kinds["head"],
         )
 
@@ -206,13 +220,25 @@ class PartReader:
             case "config":
                 self._read_config(index, entry.config)
             case "override":
-                suspension_from_proto(entry.override.suspension)
+                self._read_override(index, entry)
             case "gap":
                 self._read_gap(index, entry.gap)
             case "recovered" | "close" | "heartbeat":
                 self._read_life(kind, index, entry, before_s)
             case _:
                 self._read_housekeeping(kind, index, entry, data)
+
+    def _read_override(self, index: int, entry: pb.Entry) -> None:
+        override = entry.override
+        recorded = Recorded(
+            entry=index,
+            at_s=entry.at_s,
+            suspension=suspension_from_proto(override.suspension),
+            resumed=override.action != "suspended",
+        )
+        resumption_from_proto(override)
+        self._overrides.append(recorded)
+        self._decisions.order(with_recorded(self._decisions.orders, recorded))
 
     def _read_life(self, kind: str, index: int, entry: pb.Entry, before_s: float) -> None:
         """Read an entry about the life of the process that writes."""
@@ -230,6 +256,9 @@ class PartReader:
                 self._clocks.close(index, at_s)
             case _:
                 self._clocks.live(index, at_s, heartbeat_from_entry(entry).running_s)
+                left = without_past(self._decisions.orders, at_s)
+                if len(left) != len(self._decisions.orders):
+                    self._decisions.order(left)
 
     def _read_housekeeping(self, kind: str, index: int, entry: pb.Entry, data: bytes) -> None:
         """Read an entry about keys and old evidence. Raises MalformedError."""
@@ -247,6 +276,8 @@ class PartReader:
                 self._holds.append((index, hold_from_entry(entry)))
             case "drill":
                 drill_from_entry(entry)
+            case "acknowledgement":
+                self._acknowledgements.append((entry.at_s, acknowledgement_from_entry(entry)))
             case _:  # a Head, the one kind that is left
                 head_from_entry(entry)
 

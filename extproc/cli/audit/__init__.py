@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from extproc.cli.audit import (
+    acknowledge,
     erase,
     export,
     hold,
@@ -46,5 +47,6 @@ def register(subparsers: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         unseal,
         hold,
         prune,
+        acknowledge,
     ):
         command.register(commands)

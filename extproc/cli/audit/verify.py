@@ -48,6 +48,10 @@ what witnesses and root logs have seen against what is here; looks for holes in 
 heartbeats; and works out again, for each delivery, whether every region that received the request was one that the
 decision permitted.
 
+An attempt that began after a legal order had taken out its region, model or legal basis is named too: the retry of a
+request that was decided before. That is no violation. A violation that somebody has acknowledged stays one, and says
+who has looked at it (`situs audit acknowledge`).
+
 Give --key the public key that the operator handed you once, before you needed it, or --trust a policy that names keys
 and witnesses. Without either the key beside the log is used: then the result says that the files are consistent, but
 not who made them.

@@ -1,12 +1,12 @@
 """A verification for people, and as JSON."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Console
 
-from extproc.audit.findings import Category, LogSummary, Tally, Verification
+from extproc.audit.findings import Acknowledged, Category, LogSummary, Tally, Verification
 from extproc.cli.audit.terminal import words
 from extproc.core.delivery import Finding as Reconciled
 
@@ -40,6 +40,9 @@ def print_verification(result: Verification, took_s: float) -> None:
         findings = [finding for finding in result.findings if finding.category is category]
         for finding in findings[:_SHOWN]:
             console.print(words(f"{category.value}: ", style=_COLOURS[category]) + words(str(finding)), soft_wrap=True)
+            for each in result.acknowledgements_of(finding):
+                said = f"  acknowledged by {each.by}, {_time(each.at_s)}: {each.reason}"
+                console.print(words(said), soft_wrap=True)
         if len(findings) > _SHOWN:
             console.print(words(f"{category.value}: and {len(findings) - _SHOWN:,} more; --json gives all"))
     entries = sum(log.size for log in result.logs)
@@ -63,10 +66,29 @@ def verification_to_json(result: Verification) -> dict[str, object]:
                 "message": finding.message,
                 "expected": finding.expected,
                 "found": finding.found,
+                **_acknowledgements_to_json(result.acknowledgements_of(finding)),
             }
             for finding in result.findings
         ],
     }
+
+
+def _acknowledgements_to_json(given: Sequence[Acknowledged]) -> dict[str, object]:
+    """Say who has looked at a violation; nothing where nobody has."""
+    if not given:
+        return {}
+    told = [
+        {
+            "by": each.approved_by,
+            "at_s": each.at_s,
+            "reason": each.reason,
+            "finding": each.finding,
+            "decision": each.decision,
+            "recorded_in": each.recorded_in,
+        }
+        for each in given
+    ]
+    return {"acknowledged": told}
 
 
 def _describe(log: LogSummary) -> Iterator[str]:
