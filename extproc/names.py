@@ -14,6 +14,8 @@ DECISION_HEADER: Final = "x-situs-decision"
 """The decision id; logged by Envoy for each attempt and logged by the cell."""
 ONCE_HEADER: Final = "x-situs-once"
 """Set where the body that was sent to us is not whole: chooses the route without retries."""
+LOAD_HEADER: Final = "endpoint-load-metrics"
+"""What a cell says of its load (ORCA); logged by Envoy for each attempt, and removed before the client sees it."""
 CONTENT_ENCODING: Final = "content-encoding"
 """Tells whether a payload's bytes are its content; sent to us only where the policy reads payloads."""
 REFUSAL_CONTENT_TYPE: Final = "application/problem+json"  # RFC 9457

@@ -32,6 +32,7 @@ from inference.errors import (
     UnsupportedMethodError,
 )
 from inference.identity import CellIdentity
+from inference.load import together
 from inference.protocol import format_infer_response, parse_infer_request
 from inference.routes import METHODS, Endpoint, Route, parse_route
 from inference.served import ModelTable, ServedModel
@@ -43,6 +44,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Fields: TypeAlias = list[tuple[bytes, bytes]]
 
 _JSON: Final = (headers.CONTENT_TYPE, b"application/json")
+_LOADED: Final = (Endpoint.INFER, Endpoint.READY)
+"""Whose answers bear the cell's load: those that who sends requests here sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +107,8 @@ class Cell:
         fields = [*self._headers, *answer.headers, (headers.CONTENT_LENGTH, b"%d" % len(answer.body))]
         if target.served is not None:
             fields += target.served.headers
+        if target.route is not None and target.route.endpoint in _LOADED:
+            fields.append((headers.LOAD, together(served.batcher.load() for served in self._models).as_text()))
         if self.draining:
             fields.append((headers.CONNECTION, b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})

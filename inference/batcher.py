@@ -9,6 +9,7 @@ so they are equal already. A batch that fails is computed again one by one: a po
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from typing import TypeAlias
 import numpy as np
 
 from inference.errors import CellError, FaultError, OverloadedError
+from inference.load import Fullness, Load
 from inference.tensors import Array
 
 Feed: TypeAlias = dict[str, Array]
@@ -60,6 +62,7 @@ class Batcher:
         self._waiting: deque[_Job] = deque()
         self._waiting_bytes = 0
         self._busy = False
+        self._fullness = Fullness(time.monotonic())
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
 
     async def run(self, feed: Feed) -> Sequence[Array]:
@@ -78,6 +81,10 @@ class Batcher:
             self._start()
         return await done
 
+    def load(self) -> Load:
+        """Tell how full the runs of about the last second were, and how many requests wait."""
+        return Load(utilization=self._fullness.at(time.monotonic()), queued=len(self._waiting))
+
     def close(self) -> None:
         """End the thread. What still waits is cancelled; the run in progress is waited for."""
         for job in self._waiting:
@@ -94,9 +101,18 @@ class Batcher:
     def _start(self) -> None:
         batch = self._take()
         self._busy = bool(batch)
+        self._fullness.set(self._level(batch), time.monotonic())
         if batch:
             run = asyncio.get_running_loop().run_in_executor(self._executor, _compute_batch, self._compute, batch)
             run.add_done_callback(lambda finished: self._finish(batch, finished))
+
+    def _level(self, batch: list[_Job]) -> float:
+        """Tell how full a run is: what could have joined it leaves room, unless it had to wait."""
+        if not batch:
+            return 0.0
+        if self._waiting or batch[0].key is None:
+            return 1.0
+        return min(1.0, sum(job.rows for job in batch) / self._limits.rows)
 
     def _take(self) -> list[_Job]:
         """Remove from the front of the queue what fits together, in order of arrival, skipping what nobody awaits."""

@@ -11,6 +11,9 @@ CELL: Final = b"x-situs-cell"
 REGION: Final = b"x-situs-region"
 JURISDICTION: Final = b"x-situs-jurisdiction"
 
+# Written on answers about readiness and to inference requests, for who sends them here; a proxy removes it.
+LOAD: Final = b"endpoint-load-metrics"  # SPEC: ORCA
+
 # Written on every answer that concerns a model version which the cell has.
 MODEL: Final = b"x-situs-model"
 MODEL_VERSION: Final = b"x-situs-model-version"

@@ -1,18 +1,18 @@
 """The parser of the mesh file: strict, with the place and the mend of every fault.
 
-Checks the file by itself and against the policy that it is used with: the regions must be the same, and a policy that
-reads claims needs somebody to verify them.
+Checks the file by itself and against the policy that it is used with: the regions must be the same, each dependency
+that a region needs must have a place where it is asked, and a policy that reads claims needs somebody to verify them.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from extproc.core.ids import RegionId
+from extproc.core.ids import DependencyId, RegionId
 from extproc.core.reading import Reading
-from extproc.core.tables import PolicyTables
+from extproc.core.tables import PolicyTables, Region
 from extproc.mesh.section import (
     API_VERSION,
     Endpoints,
@@ -25,7 +25,9 @@ from extproc.mesh.section import (
     TcpAddress,
     Timeouts,
     UnixSocket,
+    worker_address,
 )
+from extproc.mesh.urls import parse_url
 from extproc.strict_yaml import (
     Kind,
     Reader,
@@ -47,6 +49,7 @@ _LONGEST_SOCKET: Final = 107  # bytes of sun_path on Linux, less the closing zer
 _LONGEST_S: Final = 86_400.0
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _HIGHEST_PORT: Final = 65_535
+_MOST_WORKERS: Final = 64
 
 _duration: Final = number(minimum=0.001, maximum=_LONGEST_S)
 _port: Final = integer(minimum=1, maximum=_HIGHEST_PORT)
@@ -59,14 +62,13 @@ def load_mesh(path: Path, tables: PolicyTables, reading: Reading) -> Mesh:
 
 def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
     """Make the reader of a mesh file that is used with this policy."""
-    known = tuple(region.id for region in tables.regions)
     reads_claims = reading.claims
 
     def read(table: Table) -> Mesh:
         version = table.required("apiVersion", _version)
         listener = table.required("listener", table_of(_tcp))
         sidecar = table.required("sidecar", table_of(_sidecar))
-        regions = table.required("regions", _regions(known))
+        regions = table.required("regions", _regions(tables.regions))
         admin = table.optional("admin", table_of(_tcp), default=TcpAddress(address="127.0.0.1", port=9901))
         timeouts = table.optional("timeouts", table_of(_timeouts), default=Timeouts())
         retries = table.optional("retries", table_of(_retries), default=Retries())
@@ -79,9 +81,11 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
                 "add 'jwt:' with issuer, audiences and jwks_file",
             )
         _ = version.value
+        place, workers = sidecar.value
         return Mesh(
             listener=listener.value,
-            sidecar=sidecar.value,
+            sidecar=place,
+            workers=workers,
             regions=regions.value,
             admin=admin.value,
             timeouts=timeouts.value,
@@ -121,12 +125,6 @@ def _parse_absolute(written: str) -> str:
     return written
 
 
-def _parse_socket(written: str) -> str:
-    if len(written.encode()) > _LONGEST_SOCKET:
-        raise UnfitError(f"the path is longer than {_LONGEST_SOCKET} bytes", "move the socket to a shorter path")
-    return _parse_absolute(written)
-
-
 def _version(value: Value) -> str:
     written = text(value)
     if written != API_VERSION:
@@ -140,21 +138,41 @@ def _tcp(table: Table) -> TcpAddress:
     return TcpAddress(address=address.value, port=port.value)
 
 
-def _sidecar(table: Table) -> SidecarAddress:
-    unix = table.optional("unix", parsed(_parse_socket), default=None)
+def _sidecar(table: Table) -> tuple[SidecarAddress, int]:
+    unix = table.optional("unix", parsed(_parse_absolute), default=None)
     address = table.optional("address", parsed(_parse_host), default=None)
     port = table.optional("port", _port, default=None)
+    workers = table.optional("workers", integer(minimum=1, maximum=_MOST_WORKERS), default=1)
     if unix.value is not None and address.value is None and port.value is None:
-        return UnixSocket(unix=unix.value)
+        return _checked_workers(table.value, UnixSocket(unix=unix.value), workers.value), workers.value
     if unix.value is not None or address.value is None or port.value is None:
         table.value.refuse(
             "the sidecar has one place, a Unix socket or an address and a port",
             "write {unix: /path} or {address: 127.0.0.1, port: 9000}",
         )
-    return TcpAddress(address=address.value, port=port.value)
+    return _checked_workers(
+        table.value, TcpAddress(address=address.value, port=port.value), workers.value
+    ), workers.value
 
 
-def _regions(known: Collection[RegionId]) -> Reader[dict[RegionId, Endpoints]]:
+def _checked_workers(value: Value, sidecar: SidecarAddress, workers: int) -> SidecarAddress:
+    """See that the last worker has a place too."""
+    match worker_address(sidecar, workers - 1):
+        case UnixSocket(unix=path) if len(path.encode()) > _LONGEST_SOCKET:
+            value.complain(
+                f"the socket's path {path} is longer than {_LONGEST_SOCKET} bytes", "move the socket to a shorter path"
+            )
+        case TcpAddress(port=port) if port > _HIGHEST_PORT:
+            value.complain(
+                f"the last worker would listen on port {port}", f"begin at a port that leaves {workers} below 65536"
+            )
+    return sidecar
+
+
+def _regions(regions: Sequence[Region]) -> Reader[dict[RegionId, Endpoints]]:
+    needs = {region.id: tuple(region.needs) for region in regions}
+    known = tuple(needs)
+
     def parse_key(written: str) -> RegionId:
         if written in known:
             return RegionId(written)
@@ -165,7 +183,7 @@ def _regions(known: Collection[RegionId]) -> Reader[dict[RegionId, Endpoints]]:
     owners: dict[TcpAddress, RegionId] = {}
 
     def read_entry(region: RegionId, value: Value) -> Endpoints:
-        entry = table_of(_endpoints)(value)
+        entry = table_of(_endpoints(region, needs[region]))(value)
         for endpoint in entry.endpoints:
             if (owner := owners.setdefault(endpoint, region)) != region:
                 value.complain(
@@ -188,8 +206,33 @@ def _regions(known: Collection[RegionId]) -> Reader[dict[RegionId, Endpoints]]:
     return read
 
 
-def _endpoints(table: Table) -> Endpoints:
-    return Endpoints(endpoints=table.required("endpoints", list_of(parsed(parse_endpoint), minimum=1)).value)
+def _endpoints(region: RegionId, needs: Collection[DependencyId]) -> Callable[[Table], Endpoints]:
+    def parse_name(written: str) -> DependencyId:
+        if written in needs:
+            return DependencyId(written)
+        guess = nearest(written, needs)
+        hint = f"did you mean '{guess}'? else " if guess else ""
+        raise UnfitError(
+            f"the policy's region '{region}' does not need '{written}'", f"{hint}remove it, or add it to its needs"
+        )
+
+    def read_url(_name: DependencyId, value: Value) -> str:
+        return parsed(parse_url)(value)
+
+    def read(table: Table) -> Endpoints:
+        endpoints = table.required("endpoints", list_of(parsed(parse_endpoint), minimum=1))
+        nothing: dict[DependencyId, str] = {}
+        dependencies = table.optional("dependencies", entries_of(parse_name, read_url), default=nothing)
+        if dependencies.is_sound:
+            for name in needs:
+                if name not in dependencies.value:
+                    table.value.complain(
+                        f"the policy's region '{region}' needs '{name}', and nothing says where that is asked",
+                        f"add 'dependencies: {{{name}: \"http://host:port/path\"}}'",
+                    )
+        return Endpoints(endpoints=endpoints.value, dependencies=dependencies.value)
+
+    return read
 
 
 def _timeouts(table: Table) -> Timeouts:
@@ -246,6 +289,7 @@ def _health(table: Table) -> Health:
     path = table.optional("path", parsed(_parse_absolute), default=Health().path)
     interval_s = table.optional("interval_s", _duration, default=Health().interval_s)
     timeout_s = table.optional("timeout_s", _duration, default=Health().timeout_s)
+    down_interval_s = table.optional("down_interval_s", _duration, default=Health().down_interval_s)
     unhealthy = table.optional("unhealthy", count, default=Health().unhealthy)
     healthy = table.optional("healthy", count, default=Health().healthy)
     failures = table.optional("failures", count, default=Health().failures)
@@ -255,6 +299,7 @@ def _health(table: Table) -> Health:
         path=path.value,
         interval_s=interval_s.value,
         timeout_s=timeout_s.value,
+        down_interval_s=down_interval_s.value,
         unhealthy=unhealthy.value,
         healthy=healthy.value,
         failures=failures.value,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from extproc.core.ids import RegionId
+from extproc.core.ids import DependencyId, RegionId
 
 API_VERSION: Final = "situs/v1"
 
@@ -32,6 +32,9 @@ class UnixSocket:
 
     unix: str
 
+    def __str__(self) -> str:
+        return f"unix:{self.unix}"
+
 
 SidecarAddress: TypeAlias = TcpAddress | UnixSocket
 
@@ -41,9 +44,15 @@ class Endpoints:
     """The cells of one region: `endpoints`, at least one, each written `host:port` (`"[::1]:9001"` for IPv6).
 
     All of them are in that one region. Envoy balances among them and never looks for a cell elsewhere.
+
+    `dependencies`: for each name that the policy's region `needs`, the URL (http or https) at which the sidecar asks
+    how fresh it is, a few times within the age that the policy allows. 200 within a second is a good answer; its
+    `Last-Modified` says of when the data is, without one it is of now. Redirects are not followed, and nothing of a
+    request is sent. A region whose dependency is too old, or was never heard of, is not permitted.
     """
 
     endpoints: tuple[TcpAddress, ...]
+    dependencies: Mapping[DependencyId, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +139,13 @@ class Health:
 
     `path` (/v2/health/ready): where each cell is asked; 200 is healthy. SPEC: Open Inference Protocol v2.
 
-    `interval_s` (2), `timeout_s` (1): how often, and how long an answer may take.
+    `interval_s` (1), `timeout_s` (1): how often, and how long an answer may take.
 
-    `unhealthy` (2), `healthy` (2): results in a row that change the state.
+    `down_interval_s` (0.5): how often a cell is asked that is not healthy. The sidecar asks as often then, and takes a
+    region back with its first good probe; an Envoy that noticed much later would answer 503 in its place.
+
+    `unhealthy` (2), `healthy` (1): results in a row that change the state. One good answer is enough because the
+    sidecar itself gives a region that is back a little at first and then more.
 
     `failures` (5): answers of 502, 503 or 504, or failed connections, in a row that eject a cell, without waiting
     for the check. A 500 does not count: one client with a poisoned request must not eject a region.
@@ -141,10 +154,11 @@ class Health:
     """
 
     path: str = "/v2/health/ready"
-    interval_s: float = 2.0
+    interval_s: float = 1.0
     timeout_s: float = 1.0
+    down_interval_s: float = 0.5
     unhealthy: int = 2
-    healthy: int = 2
+    healthy: int = 1
     failures: int = 5
     ejection_s: float = 5.0
     longest_ejection_s: float = 30.0
@@ -171,17 +185,33 @@ class Mesh:
     """The whole file, under `apiVersion: situs/v1`.
 
     `listener`: where clients connect. `sidecar`: where Envoy reaches the sidecar: a Unix socket beside it, or an
-    address on the same trusted host or network. `regions`: the cells of each region of the policy, all of them and no
-    others. `admin` (127.0.0.1:9901): Envoy's admin port, which can stop Envoy and show its configuration, hence
-    loopback.
+    address on the same trusted host or network. `workers` (1, written in that section): how many processes the sidecar
+    has, at most 64. The first is at `sidecar`, each further one at the socket's path with `.1`, `.2` and so on behind
+    it, or at the next ports. Envoy shares requests among them, and goes on with the others when one dies. `regions`:
+    the cells of each region of the policy, all of them and no others. `admin` (127.0.0.1:9901): Envoy's admin port,
+    which can stop Envoy and show its configuration, hence loopback.
     """
 
     listener: TcpAddress
     sidecar: SidecarAddress
     regions: Mapping[RegionId, Endpoints]
+    workers: int = 1
     admin: TcpAddress = field(default_factory=lambda: TcpAddress(address="127.0.0.1", port=9901))
     timeouts: Timeouts = field(default_factory=Timeouts)
     retries: Retries = field(default_factory=Retries)
     limits: Limits = field(default_factory=Limits)
     health: Health = field(default_factory=Health)
     jwt: Jwt | None = None
+
+    def sidecars(self) -> tuple[SidecarAddress, ...]:
+        """Give where each worker of the sidecar listens, in order."""
+        return tuple(worker_address(self.sidecar, worker) for worker in range(self.workers))
+
+
+def worker_address(sidecar: SidecarAddress, worker: int) -> SidecarAddress:
+    """Give where the worker of that number listens, the first of which is 0 and is where the sidecar itself is."""
+    match sidecar:
+        case UnixSocket(unix=path):
+            return UnixSocket(unix=path if worker == 0 else f"{path}.{worker}")
+        case TcpAddress(address=host, port=port):
+            return TcpAddress(address=host, port=port + worker)

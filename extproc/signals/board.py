@@ -1,8 +1,8 @@
 """The board: the one place where what is heard of each region becomes what decisions see of it.
 
-It publishes a region's standing when that changes in a way that a decision could see, and the fitness of all regions when
-it changes. Whoever publishes may be this process or the supervisor of several; there is one board for all of them, so they
-see one view.
+It publishes a region's standing when that changes in a way that a decision could see, and the fitness of all regions
+when it changes. Whoever publishes may be this process or the supervisor of several; there is one board for all of them,
+so they see one view.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -16,7 +16,14 @@ from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 
 from extproc.core.delivery import Attempt
 from extproc.core.ids import DecisionId, RegionId
-from extproc.names import ATTEMPT_LOG, DECISION_HEADER, METADATA_DECISION, METADATA_NAMESPACE, REQUEST_LOG
+from extproc.names import (
+    ATTEMPT_LOG,
+    DECISION_HEADER,
+    LOAD_HEADER,
+    METADATA_DECISION,
+    METADATA_NAMESPACE,
+    REQUEST_LOG,
+)
 
 # Ids are ours: anything else was never a decision.
 _DECISION: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -49,8 +56,8 @@ _FLAGS: Final = (
 class AttemptEnded:
     """One upstream attempt of a request. `decision` is None where the request bore no decision id.
 
-    `first_byte_s` is how long its answer's first byte took in seconds, None where none came. `load` is what the cell said
-    of its load, in the words of its header; empty where it said nothing.
+    `first_byte_s` is how long its answer's first byte took in seconds, None where none came. `load` is what the cell
+    said of its load, in the words of its header; empty where it said nothing.
     """
 
     decision: DecisionId | None
@@ -111,6 +118,8 @@ class AccessLogReader:
                 duration_s=_seconds(common.duration),
                 flags=_flags(common.response_flags),
             ),
+            first_byte_s=_first_byte_s(common),
+            load=entry.response.response_headers.get(LOAD_HEADER, ""),
         )
 
     def _request(self, entry: Any) -> RequestEnded:  # noqa: ANN401 - an unstubbed protobuf message
@@ -147,6 +156,14 @@ def _noted_decision(entry: Any) -> DecisionId | None:  # noqa: ANN401 - an unstu
 
 def _parse_decision(text: str) -> DecisionId | None:
     return DecisionId(text) if _DECISION.fullmatch(text) else None
+
+
+def _first_byte_s(common: Any) -> float | None:  # noqa: ANN401 - an unstubbed protobuf message
+    """Read how long an attempt waited for its answer. ENVOY: an attempt's times are counted from its own start."""
+    if not common.HasField("time_to_first_upstream_rx_byte"):
+        return None
+    waited_s = _seconds(common.time_to_first_upstream_rx_byte)
+    return waited_s if waited_s >= 0 else None
 
 
 def _flags(flags: Any) -> tuple[str, ...]:  # noqa: ANN401 - an unstubbed protobuf message

@@ -6,8 +6,9 @@ from importlib.resources import files
 import pytest
 from mesh.example import READING, tables_of
 
-from extproc.core.ids import RegionId, TenantId
+from extproc.core.ids import DependencyId, RegionId, TenantId
 from extproc.core.reading import TenantBindings
+from extproc.core.tables import PolicyTables
 from extproc.mesh.parse import mesh_reader, parse_endpoint
 from extproc.mesh.section import Endpoints, Jwt, Mesh, TcpAddress, UnixSocket
 from extproc.strict_yaml import DocumentError, UnfitError, read_text
@@ -23,18 +24,25 @@ regions:
 JWT = 'jwt: {issuer: "https://id.example", audiences: [inference], jwks_file: /etc/jwks.json}\n'
 
 
-def read(text: str, *, reads_claims: bool = False) -> Mesh:
+def needing(**needs: float) -> PolicyTables:
+    """Give the policy whose second region needs these."""
+    tables = tables_of(2)
+    needed = {DependencyId(name): age_s for name, age_s in needs.items()}
+    return replace(tables, regions=(tables.regions[0], replace(tables.regions[1], needs=needed)))
+
+
+def read(text: str, *, reads_claims: bool = False, tables: PolicyTables | None = None) -> Mesh:
     reading = (
         replace(READING, bindings=TenantBindings(by_claim={"tenant": {"acme": TenantId("acme")}}))
         if reads_claims
         else READING
     )
-    return read_text(text, mesh_reader(tables_of(2), reading), file="mesh.yaml")
+    return read_text(text, mesh_reader(tables or tables_of(2), reading), file="mesh.yaml")
 
 
-def refusal(text: str, *, reads_claims: bool = False) -> str:
+def refusal(text: str, *, reads_claims: bool = False, tables: PolicyTables | None = None) -> str:
     with pytest.raises(DocumentError) as caught:
-        read(text, reads_claims=reads_claims)
+        read(text, reads_claims=reads_claims, tables=tables)
     return str(caught.value)
 
 
@@ -64,8 +72,8 @@ def test_every_section_is_read() -> None:
         + "cell_idle_s: 1}\n"
         + "retries: {at_least: 0, statuses: [503], budget_percent: 20, budget_floor: 3}\n"
         + "limits: {in_flight: 10, connections: 20, header_kib: 60, buffer_kib: 64}\n"
-        + "health: {path: /healthy, interval_s: 5, timeout_s: 2, unhealthy: 3, healthy: 1, failures: 9, "
-        + "ejection_s: 1, longest_ejection_s: 9}\n",
+        + "health: {path: /healthy, interval_s: 5, timeout_s: 2, down_interval_s: 3, unhealthy: 3, healthy: 1, "
+        + "failures: 9, ejection_s: 1, longest_ejection_s: 9}\n",
         reads_claims=True,
     )
     assert mesh.sidecar == TcpAddress(address="sidecar", port=9000)
@@ -74,7 +82,7 @@ def test_every_section_is_read() -> None:
     assert mesh.timeouts.message_s == 0.25
     assert mesh.retries.statuses == (503,)
     assert mesh.limits.header_kib == 60
-    assert mesh.health.path == "/healthy"
+    assert (mesh.health.path, mesh.health.down_interval_s) == ("/healthy", 3)
 
 
 def test_the_example_is_read() -> None:
@@ -99,6 +107,11 @@ def test_the_example_is_read() -> None:
         ("127.0.0.1:9004", "http://cell:9004", 6, "is no address and port"),
         ("unix: /run/situs.sock", "unix: run/situs.sock", 3, "is not absolute"),
         ("unix: /run/situs.sock", f"unix: /{'s' * 107}", 3, "longer than 107 bytes"),
+        ("unix: /run/situs.sock", f"unix: /{'s' * 105}, workers: 2", 3, "longer than 107 bytes"),
+        ("unix: /run/situs.sock", f"unix: /{'s' * 104}, workers: 11", 3, "longer than 107 bytes"),
+        ("unix: /run/situs.sock", "unix: /run/situs.sock, workers: 0", 3, "less than 1"),
+        ("unix: /run/situs.sock", "unix: /run/situs.sock, workers: 65", 3, "more than 64"),
+        ("unix: /run/situs.sock", "address: sidecar, port: 65535, workers: 2", 3, "would listen on port 65536"),
         ("unix: /run/situs.sock", "unix: /run/situs.sock, port: 1", 3, "one place"),
         ("unix: /run/situs.sock", "address: sidecar", 3, "one place"),
         ("port: 10000", "port: 0", 2, "less than 1"),
@@ -143,3 +156,72 @@ def test_an_endpoint_is_in_one_region() -> None:
     said = refusal(SMALLEST.replace("127.0.0.1:9004", "127.0.0.1:9001"))
     assert "127.0.0.1:9001 is an endpoint of 'r0' and of 'r1'" in said
     assert "Mend:" in said
+
+
+def test_a_sidecar_of_one_worker_is_where_it_says() -> None:
+    assert read(SMALLEST).sidecars() == (UnixSocket(unix="/run/situs.sock"),)
+
+
+def test_each_further_worker_has_a_place_of_its_own() -> None:
+    mesh = read(SMALLEST.replace("situs.sock", "situs.sock, workers: 3"))
+    assert (mesh.workers, mesh.sidecar) == (3, UnixSocket(unix="/run/situs.sock"))
+    assert [str(place) for place in mesh.sidecars()] == [
+        "unix:/run/situs.sock",
+        "unix:/run/situs.sock.1",
+        "unix:/run/situs.sock.2",
+    ]
+    mesh = read(SMALLEST.replace("unix: /run/situs.sock", 'address: "::1", port: 65534, workers: 2'))
+    assert [str(place) for place in mesh.sidecars()] == ["[::1]:65534", "[::1]:65535"]
+
+
+def test_the_longest_paths_of_workers_are_taken() -> None:
+    for path, workers in (("s" * 106, 1), ("s" * 104, 2), ("s" * 103, 11)):
+        mesh = read(SMALLEST.replace("/run/situs.sock", f"/{path}, workers: {workers}"))
+        assert len(mesh.sidecars()) == workers
+
+
+VECTORS = 'dependencies: {vectors: "http://10.0.0.7:8080/freshness"}'
+
+
+def with_dependencies(written: str) -> str:
+    return SMALLEST.replace('["127.0.0.1:9004"]', f'["127.0.0.1:9004"], {written}')
+
+
+def test_what_a_region_needs_is_asked_where_the_file_says() -> None:
+    mesh = read(with_dependencies(VECTORS), tables=needing(vectors=300.0))
+    assert mesh.regions[RegionId("r0")].dependencies == {}
+    assert mesh.regions[RegionId("r1")].dependencies == {DependencyId("vectors"): "http://10.0.0.7:8080/freshness"}
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("", "the policy's region 'r1' needs 'vectors', and nothing says where that is asked. Mend: add"),
+        ("", "the policy's region 'r1' needs 'keys', and nothing"),
+        ("dependencies: {}", "needs 'vectors'"),
+        (VECTORS, "needs 'keys'"),
+        (VECTORS.replace("vectors", "vector"), "does not need 'vector'. Mend: did you mean 'vectors'?"),
+        (VECTORS.replace("http://", "ftp://"), "is no URL that can be asked"),
+        (VECTORS.replace("http://", ""), "is no URL that can be asked"),
+        (VECTORS.replace("10.0.0.7", "10.0.0.700"), "is no URL that can be asked"),
+        (VECTORS.replace("10.0.0.7", "[::g]"), "is no URL that can be asked"),
+        (VECTORS.replace("/freshness", "/fresh ness"), "is no URL that can be asked"),
+        (VECTORS.replace("/freshness", "/freshness#now"), "is no URL that can be asked"),
+        (VECTORS.replace("/freshness", "/" + "f" * 2000), "is no URL that can be asked"),
+        (VECTORS.replace("8080", "65536"), "'65536' is no port"),
+        (VECTORS.replace("10.0.0.7", "me:secret@10.0.0.7"), "the URL has credentials in it"),
+    ],
+)
+def test_a_dependency_that_cannot_be_asked_is_reported(written: str, said: str) -> None:
+    faults = refusal(with_dependencies(written), tables=needing(vectors=300.0, keys=5.0))
+    assert [line for line in faults.splitlines() if line.startswith("mesh.yaml:6:") and said in line], faults
+    assert "me:secret" not in faults
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://cache", "https://cache.internal/", "http://[2001:db8::1]:80/a/b?c=d&e=%20", "http://127.0.0.1:65535"],
+)
+def test_urls_that_can_be_asked(url: str) -> None:
+    mesh = read(with_dependencies(f'dependencies: {{vectors: "{url}"}}'), tables=needing(vectors=1.0))
+    assert mesh.regions[RegionId("r1")].dependencies == {DependencyId("vectors"): url}

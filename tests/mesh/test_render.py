@@ -108,6 +108,32 @@ def test_a_policy_without_headers_sends_only_the_path() -> None:
     assert allowed == [{"patterns": [{"exact": ":path"}]}]
 
 
+def test_the_header_that_names_a_session_is_sent() -> None:
+    reading = replace(READING, session_header="x-session-id")
+    text = format_bootstrap(render_bootstrap(tables_of(1), reading, mesh_of([9001])))
+    (allowed,) = values_of(YAML(typ="safe", pure=True).load(text), "allowed_headers")
+    assert {"exact": "x-session-id"} in allowed["patterns"]
+
+
+def test_every_worker_is_asked_and_one_that_is_gone_is_left_out() -> None:
+    text = format_bootstrap(render_bootstrap(tables_of(1), READING, replace(mesh_of([9001]), workers=3)))
+    config = YAML(typ="safe", pure=True).load(text)
+    sidecar = clusters(config)[SIDECAR_CLUSTER]
+    assert values_of(sidecar["load_assignment"], "path") == [f"/run/situs.sock{end}" for end in ("", ".1", ".2")]
+    assert len(sidecar["health_checks"]) == 1
+    assert sidecar["circuit_breakers"]["thresholds"][0]["max_retries"] == 10_000
+    (asked,) = [service for service in values_of(config, "grpc_service") if "retry_policy" in service]
+    assert asked["retry_policy"]["num_retries"] == 2
+
+
+def test_a_single_worker_is_asked_once() -> None:
+    config = rendered(1)
+    sidecar = clusters(config)[SIDECAR_CLUSTER]
+    assert "health_checks" not in sidecar
+    assert sidecar["circuit_breakers"]["thresholds"][0]["max_retries"] == 0
+    assert [service for service in values_of(config, "grpc_service") if "retry_policy" in service] == []
+
+
 def test_the_same_inputs_give_the_same_text() -> None:
     first, second = (render_bootstrap(tables_of(3), READING, mesh_of([1, 2, 3])) for _ in range(2))
     assert format_bootstrap(first) == format_bootstrap(second)

@@ -79,6 +79,14 @@ def test_envoy_accepts_names_addresses_of_all_kinds_and_no_retries(envoy_binary:
     validate(envoy_binary, config)
 
 
+@pytest.mark.parametrize("sidecar", [UnixSocket(unix="/run/situs.sock"), TcpAddress(address="::1", port=9000)])
+def test_envoy_accepts_many_workers(envoy_binary: Path, tmp_path: Path, sidecar: SidecarAddress) -> None:
+    mesh = replace(mesh_of([9001], sidecar=sidecar), workers=64)
+    config = tmp_path / "envoy.yaml"
+    config.write_text(format_bootstrap(render_bootstrap(tables_of(1), READING, mesh)))
+    validate(envoy_binary, config)
+
+
 def test_envoy_accepts_the_references(envoy_binary: Path, tmp_path: Path) -> None:
     keys = tmp_path / "jwks.json"
     keys.write_text(NO_KEYS)

@@ -32,6 +32,7 @@ from envoy.service.ext_proc.v3.external_processor_pb2 import (
 )
 from envoy.type.v3.http_status_pb2 import HttpStatus
 from google.protobuf.struct_pb2 import Struct
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from mesh.example import LOOPBACK, READING, mesh_of, tables_of
 
 from extproc.core.reading import Reading
@@ -87,6 +88,7 @@ class Cell:
         self.status = 200
         self.ready = True
         self.reads = True
+        self.takes_s = 0.0
         self.requests: list[dict[str, str]] = []
         self.bodies: list[bytes] = []
         cell = self
@@ -98,6 +100,7 @@ class Cell:
                 if self.path == "/v2/health/ready":
                     self._answer(200 if cell.ready else 503)
                     return
+                time.sleep(cell.takes_s)
                 cell.requests.append({name.lower(): value for name, value in self.headers.items()})
                 if cell.reads:
                     cell.bodies.append(_read_body(self.headers, self.rfile))
@@ -157,6 +160,9 @@ class ToldSidecar:
                 grpc.method_handlers_generic_handler(ACCESS_LOG_SERVICE, {"StreamAccessLogs": logs}),
             )
         )
+        checked = health.HealthServicer()
+        checked.set(EXT_PROC_SERVICE, health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(checked, self._server)
         self._server.add_insecure_port(f"unix:{path}")
         self._server.start()
 
@@ -229,6 +235,7 @@ class World:
         for cell in self.cells:
             cell.status = 200
             cell.reads = True
+            cell.takes_s = 0.0
             cell.requests.clear()
             cell.bodies.clear()
 

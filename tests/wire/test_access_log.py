@@ -8,7 +8,14 @@ from support.messages import struct
 
 from extproc.core.delivery import Attempt
 from extproc.core.ids import DecisionId, RegionId
-from extproc.names import ATTEMPT_LOG, DECISION_HEADER, METADATA_DECISION, METADATA_NAMESPACE, REQUEST_LOG
+from extproc.names import (
+    ATTEMPT_LOG,
+    DECISION_HEADER,
+    LOAD_HEADER,
+    METADATA_DECISION,
+    METADATA_NAMESPACE,
+    REQUEST_LOG,
+)
 from extproc.wire.access_log import AccessLogReader, AttemptEnded, RequestEnded
 
 _ID = DecisionId("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -61,8 +68,31 @@ def test_an_attempt() -> None:
                 duration_s=0.25,
                 flags=("UF", "URX"),
             ),
+            first_byte_s=0.01,
         )
     ]
+
+
+def test_an_attempt_tells_what_the_cell_said_of_its_load() -> None:
+    entry = _entry()
+    entry.response.response_headers[LOAD_HEADER] = "TEXT application_utilization=0.5"
+    (ended,) = AccessLogReader(_region_of).read(_message(entry, log=ATTEMPT_LOG))
+    assert isinstance(ended, AttemptEnded)
+    assert ended.load == "TEXT application_utilization=0.5"
+
+
+def test_an_attempt_without_an_answer_has_no_first_byte_and_no_load() -> None:
+    (ended,) = AccessLogReader(_region_of).read(_message(_entry(reached=False), log=ATTEMPT_LOG))
+    assert isinstance(ended, AttemptEnded)
+    assert (ended.first_byte_s, ended.load) == (None, "")
+
+
+def test_a_first_byte_from_before_the_attempt_is_none() -> None:
+    entry = _entry()
+    entry.common_properties.time_to_first_upstream_rx_byte.FromMilliseconds(-1)
+    (ended,) = AccessLogReader(_region_of).read(_message(entry, log=ATTEMPT_LOG))
+    assert isinstance(ended, AttemptEnded)
+    assert ended.first_byte_s is None
 
 
 def test_a_request() -> None:

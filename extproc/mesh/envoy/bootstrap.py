@@ -29,8 +29,8 @@ def render_bootstrap(tables: PolicyTables, reading: Reading, mesh: Mesh) -> Boot
         static_resources=bootstrap.BootstrapStaticResources(
             listeners=[edge_listener(reading, mesh, tables.plan_length)],
             clusters=[
-                sidecar_cluster(mesh),
                 *(region_cluster(region, mesh) for region in tables.regions),
+                sidecar_cluster(mesh),
                 *plan_clusters(names, tables.plan_length, mesh),
             ],
         ),

@@ -6,7 +6,11 @@ from extproc.core.tables import Region
 from extproc.mesh.envoy.addresses import assignment_of, discovery_of
 from extproc.mesh.envoy.api import cluster, core, packed, seconds, types, upstream_http
 from extproc.mesh.section import Health, Limits, Mesh, Retries, TcpAddress
-from extproc.names import SIDECAR_CLUSTER
+from extproc.names import EXT_PROC_SERVICE, SIDECAR_CLUSTER
+
+_WORKER_CHECK_S: Final = 0.5
+"""How often a worker of the sidecar is asked, and how long it may take: half of what a decision waits, so that a worker
+that hangs is left out before many have waited for it."""
 
 HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -40,8 +44,11 @@ def region_cluster(region: Region, mesh: Mesh) -> cluster.Cluster:
 
 
 def sidecar_cluster(mesh: Mesh) -> cluster.Cluster:
-    """Give the cluster of the sidecar, which takes decisions and access logs over HTTP/2."""
-    places = (mesh.sidecar,)
+    """Give the cluster of the sidecar, which takes decisions and access logs over HTTP/2.
+
+    Of several workers, one that is gone or hangs is found by its health check, and left out while another is there.
+    """
+    places = mesh.sidecars()
     http = upstream_http.HttpProtocolOptions(
         explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
             http2_protocol_options=core.Http2ProtocolOptions(max_concurrent_streams=mesh.limits.in_flight)
@@ -57,14 +64,16 @@ def sidecar_cluster(mesh: Mesh) -> cluster.Cluster:
         type=discovery_of(places),
         connect_timeout=seconds(mesh.timeouts.connect_s),
         load_assignment=assignment_of(SIDECAR_CLUSTER, places),
-        circuit_breakers=breakers(mesh.limits, None),
+        common_lb_config=_any_worker() if mesh.workers > 1 else None,
+        health_checks=[_worker_check()] if mesh.workers > 1 else [],
+        circuit_breakers=breakers(mesh.limits, None, most_retries=0 if mesh.workers == 1 else mesh.limits.in_flight),
         upstream_connection_options=keepalive if isinstance(mesh.sidecar, TcpAddress) else None,
         typed_extension_protocol_options={HTTP_OPTIONS: packed(http)},
     )
 
 
-def breakers(limits: Limits, retries: Retries | None) -> cluster.CircuitBreakers:
-    """Give circuit breakers for all that may be in flight; without `retries`, none are allowed."""
+def breakers(limits: Limits, retries: Retries | None, *, most_retries: int = 0) -> cluster.CircuitBreakers:
+    """Give circuit breakers for all that may be in flight; without `retries`, `most_retries` at a time are allowed."""
     budget = (
         None
         if retries is None
@@ -79,10 +88,31 @@ def breakers(limits: Limits, retries: Retries | None) -> cluster.CircuitBreakers
                 max_connections=limits.in_flight,
                 max_pending_requests=limits.in_flight,
                 max_requests=limits.in_flight,
-                max_retries=None if budget else 0,
+                max_retries=None if budget else most_retries,
                 retry_budget=budget,
             )
         ]
+    )
+
+
+def _any_worker() -> cluster.ClusterCommonLbConfig:
+    return cluster.ClusterCommonLbConfig(
+        # ENVOY: only when none is healthy, ask any of them: then the check is late, or wrong, and the worst that can
+        # come of it is a refusal.
+        healthy_panic_threshold=types.Percent(value=1.0),
+        update_merge_window=seconds(0),
+    )
+
+
+def _worker_check() -> core.HealthCheck:
+    """Give the check of the sidecar's workers. SPEC: gRPC health checking protocol v1."""
+    return core.HealthCheck(
+        timeout=seconds(_WORKER_CHECK_S),
+        interval=seconds(_WORKER_CHECK_S),
+        no_traffic_interval=seconds(_WORKER_CHECK_S),
+        unhealthy_threshold=1,
+        healthy_threshold=1,
+        grpc_health_check=core.HealthCheckGrpcHealthCheck(service_name=EXT_PROC_SERVICE),
     )
 
 
@@ -90,8 +120,11 @@ def _health_check(health: Health) -> core.HealthCheck:
     return core.HealthCheck(
         timeout=seconds(health.timeout_s),
         interval=seconds(health.interval_s),
-        # ENVOY: the default is 60 s for a cluster without traffic, which is what a backup region is.
-        no_traffic_interval=seconds(health.interval_s),
+        unhealthy_interval=seconds(health.down_interval_s),
+        # ENVOY: the default is 60 s for a cluster without traffic, which is what a backup region is, and there only
+        # these two count: the first for a cell that is not healthy, the second for one that is.
+        no_traffic_interval=seconds(health.down_interval_s),
+        no_traffic_healthy_interval=seconds(health.interval_s),
         unhealthy_threshold=health.unhealthy,
         healthy_threshold=health.healthy,
         http_health_check=core.HealthCheckHttpHealthCheck(path=health.path),

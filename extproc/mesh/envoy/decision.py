@@ -7,7 +7,7 @@ from typing import Final
 
 from extproc.core.reading import Reading
 from extproc.mesh.envoy.api import ext_proc, hcm, matcher, mutation_rules, packed, seconds, set_filter_state, types
-from extproc.mesh.envoy.sidecar import sidecar_service
+from extproc.mesh.envoy.sidecar import decision_service
 from extproc.mesh.section import Mesh
 from extproc.names import (
     CONTENT_ENCODING,
@@ -44,7 +44,7 @@ def decision_filter(reading: Reading, mesh: Mesh) -> hcm.HttpFilter:
         body_mode = ext_proc.ProcessingModeBodySendMode.BUFFERED_PARTIAL
         route_cache = ext_proc.ExternalProcessorRouteCacheAction.RETAIN
     config = ext_proc.ExternalProcessor(
-        grpc_service=sidecar_service(),
+        grpc_service=decision_service(mesh.workers),
         failure_mode_allow=False,
         status_on_error=types.HttpStatus(code=types.StatusCode.ServiceUnavailable),
         message_timeout=seconds(mesh.timeouts.message_s),

@@ -48,6 +48,8 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "would be dropped silently.",
         "upstream_log": "One entry for each attempt: a request that failed in one region and was served in another "
         "was in both.",
+        "additional_response_headers_to_log": "What the cell says of its load, for the sidecar; no other header of "
+        "an answer.",
         "access_log": "One entry for each request, to the sidecar, which compares served with permitted.",
         "cluster_header": "Only clusters of this file can be named. An unknown name is answered 503.",
         "retry_policy": "Retries do not ask the sidecar again, so they stay in the plan: previous_priorities walks the "
@@ -57,7 +59,10 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "circuit_breakers": "Sized for all that may be in flight; Envoy's default of 1,024 refuses legal requests.",
         "common_lb_config": "No panic: 0 % ({} is Percent 0). With Envoy's default of 50 % a region with dead cells "
         "would still be sent requests instead of the next of the plan.",
-        "no_traffic_interval": "Envoy's default of 60 s would find out late about a backup, which has no traffic.",
+        "unhealthy_interval": "As often as the sidecar asks a region that is down: one that the sidecar takes back "
+        "and Envoy does not yet is answered 503.",
+        "no_traffic_interval": "Envoy's default of 60 s would find out late about a backup, which has no traffic. "
+        "While there is none, this counts for a cell that is not healthy, and the next for one that is.",
         "outlier_detection": "Gateway errors and failed connections eject a cell. A 500 does not: one client with a "
         "poisoned request must not eject a region.",
         "response_headers_to_add": "Each answer names its decision, so that a question about it finds its record.",

@@ -13,7 +13,7 @@ from extproc.mesh.envoy.api import (
     seconds,
 )
 from extproc.mesh.section import Mesh
-from extproc.names import DECISION_HEADER, ONCE_HEADER, REFUSAL_CONTENT_TYPE, ROUTE_HEADER
+from extproc.names import DECISION_HEADER, LOAD_HEADER, ONCE_HEADER, REFUSAL_CONTENT_TYPE, ROUTE_HEADER
 
 _RETRY_ON: Final = "connect-failure,refused-stream,reset,retriable-status-codes"
 """Failures of the way to a cell, or of the cell before it answered; all before the client saw a byte."""
@@ -30,8 +30,8 @@ _NOT_FOR_CELLS: Final = ("authorization", ONCE_HEADER, ROUTE_HEADER, "x-envoy-ex
 
 # Between a cell and Envoy only: Envoy acts on the load report and the health flags, and would pass them on.
 _NOT_FOR_CLIENTS: Final = (
-    "endpoint-load-metrics",
-    "endpoint-load-metrics-bin",
+    LOAD_HEADER,
+    f"{LOAD_HEADER}-bin",
     "x-envoy-degraded",
     "x-envoy-immediate-health-check-fail",
 )
