@@ -6,6 +6,7 @@ whether the region can be reached, which is health. What a sidecar has seen ente
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Final, TypeAlias
 
 from extproc.core.ids import DependencyId, ModelId, RegionId
@@ -44,9 +45,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freshness:
-    """Of when a dependency's data is, as its latest good probe told; Unix seconds."""
+    """Of when a dependency's data is, as its latest good probe told at `told_at_s`; Unix seconds.
+
+    No data is of later than it was told of: a clock that is ahead, there or here, must not make it fresh for ever.
+    """
 
     as_of_s: float
+    told_at_s: float = inf
 
 
 def fitness_of(
@@ -69,9 +74,7 @@ def fitness_of(
             if why is not None:
                 unfit.setdefault(model, []).append(Unfit(region=region.id, why=why))
             elif stale is not None:
-                unfit.setdefault(model, []).append(
-                    Unfit(region=region.id, why=Exclusion.DEPENDENCY_STALE, by=stale)
-                )
+                unfit.setdefault(model, []).append(Unfit(region=region.id, why=Exclusion.DEPENDENCY_STALE, by=stale))
     return {model: tuple(found) for model, found in unfit.items()}
 
 
@@ -79,24 +82,28 @@ def _stale(region: Region, seen: Mapping[DependencyId, Freshness], now_s: float)
     """Give the first dependency that is older than it may be, or of which nothing was heard."""
     for name, max_age_s in region.needs.items():
         freshness = seen.get(name)
-        if freshness is None or now_s - freshness.as_of_s > max_age_s:
+        if freshness is None or not _is_within(min(freshness.as_of_s, freshness.told_at_s), max_age_s, now_s):
             return name
     return None
+
+
+def _is_within(at_s: float, limit_s: float, now_s: float) -> bool:
+    """Tell whether a time is no longer ago than the limit.
+
+    One that is later than now counts as now, since a clock may have been set back; but not for longer than the limit.
+    """
+    return -limit_s <= now_s - at_s <= limit_s
 
 
 def _unapproved(approval: Approval, shown: tuple[Shown, ...], now_s: float) -> Exclusion | None:
     """Hold what the cells have shown against the approval. One cell that serves something else is enough."""
     if not approval.is_bound:
         return None
-    believed = [each for each in shown if now_s - each.at_s <= SHOWN_FOR_S]
+    believed = [each for each in shown if _is_within(each.at_s, SHOWN_FOR_S, now_s)]
     if any(not _is_approved(approval, each) for each in believed):
         return Exclusion.MODEL_UNAPPROVED
     return None if believed else Exclusion.MODEL_UNVERIFIED
 
 
 def _is_approved(approval: Approval, shown: Shown) -> bool:
-    return (
-        shown.has_model
-        and approval.version in (None, shown.version)
-        and approval.digest in (None, shown.digest)
-    )
+    return shown.has_model and approval.version in (None, shown.version) and approval.digest in (None, shown.digest)

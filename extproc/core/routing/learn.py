@@ -6,19 +6,25 @@ Everything is a value: :func:`after_attempt` and :func:`after_probe` give anothe
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import inf
+from math import inf, log
 from typing import Final
 
 from extproc.core.ids import ModelId
-from extproc.core.routing.budget import CONGESTED, Budget, grown, seeded, shrunk
+from extproc.core.routing.budget import Budget, eased, grown, seeded, shrunk
 from extproc.core.routing.health import NEVER_OBSERVED, HealthState, Outcome, RegionHealth
 from extproc.core.routing.health import after_attempt as health_after_attempt
 from extproc.core.routing.health import after_probe as health_after_probe
 from extproc.core.routing.load import FRESH_S, LoadReport, cap_of
+from extproc.core.routing.pace import LEAST_S, Pace, first, paced
+from extproc.core.routing.recent import MOST, NOTHING_MISSING, NOTHING_RECENT, Missing, Recent, forgotten, judged, seen
 from extproc.core.routing.standing import Standing
 from extproc.core.tables import Region
 
 LATENCIES_KEPT: Final = 8
+CAPPED: Final = 0.5
+"""The share of a budget that no load report takes away."""
+MODELS_KEPT: Final = 64
+"""So many models have a pace of their own in a region; a client that makes names up must not fill the memory."""
 SETTLED_S: Final = 0.001
 SETTLED_SHARE: Final = 0.1
 """A measured round trip is believed anew when it differs by more than the greater of the two: two regions that are
@@ -29,8 +35,8 @@ equally far must not change places with every probe."""
 class Tried:
     """One attempt that ended. `outcome` is None where it says nothing of the region (a 500, a client that hung up).
 
-    `duration_s` is how long it took in seconds, `model` what it asked for, None where that is not known; `in_flight` the
-    requests in the region at its end, itself included.
+    `duration_s` is how long it took in seconds, `model` what it asked for, None where that is not known; `in_flight`
+    the requests in the region at its end, itself included.
     """
 
     outcome: Outcome | None
@@ -55,18 +61,19 @@ class Learned:
     """All that is known of one region.
 
     `probe_latencies_s` are the latest, oldest first, since it was last down; `latency_s` is the one that is believed.
-    `baselines_s` has the least latency of each model's attempts lately. `cap` bounds the budget until `cap_until_s`.
+    `paces` has how long each model takes, of MODELS_KEPT models. `cap` bounds the budget until `cap_until_s`.
+    `recent` and `missing` are of its latest attempts, whatever model.
     """
 
     health: RegionHealth = NEVER_OBSERVED
     budget: Budget = field(default_factory=Budget)
     probe_latencies_s: tuple[float, ...] = ()
     latency_s: float | None = None
-    baselines_s: Mapping[ModelId | None, float] = field(default_factory=dict)
+    paces: Mapping[ModelId | None, Pace] = field(default_factory=dict)
     cap: float = inf
     cap_until_s: float = 0.0
-    missed: float = 0.0
-    """Share of the latest requests that missed the latency which the policy promises."""
+    recent: Recent = NOTHING_RECENT
+    missing: Missing = NOTHING_MISSING
 
 
 def unlearned(region: Region) -> Learned:
@@ -80,22 +87,69 @@ def after_attempt(learned: Learned, tried: Tried, region: Region, *, now_s: floa
         return learned
     health = health_after_attempt(learned.health, tried.outcome, now_s=now_s)
     if tried.outcome is not Outcome.OK:
-        return replace(learned, health=health, budget=shrunk(learned.budget, tried.in_flight, now_s=now_s))
-    known = learned.baselines_s.get(tried.model, inf)
-    baseline_s = min(known, tried.duration_s)
-    is_congested = tried.duration_s > CONGESTED * baseline_s
-    budget = (
-        shrunk(learned.budget, tried.in_flight, now_s=now_s)
-        if is_congested
-        else grown(learned.budget, tried.in_flight)
-    )
-    return replace(
-        learned,
+        return _after_failure(learned, tried, health, now_s)
+    took_s, paces, budget = max(LEAST_S, tried.duration_s), learned.paces, learned.budget
+    logarithm = log(took_s)
+    known = paces.get(tried.model)
+    if known is None:
+        pace = known = first(logarithm, now_s=now_s)
+        paces = _kept(paces)
+    else:
+        pace = paced(known, logarithm, now_s=now_s)
+    best = known.best
+    recent = seen(learned.recent, logarithm - known.baseline, logarithm - best, best, now_s)
+    if recent.is_slow:
+        budget = shrunk(budget, tried.in_flight, now_s=now_s)
+    elif recent.is_congested:
+        budget = eased(budget, tried.in_flight, took_s=took_s, now_s=now_s)
+    else:
+        budget = grown(budget, tried.in_flight, now_s=now_s)
+    cap, cap_until_s = _capped(learned, tried, now_s)
+    return Learned(
         health=health,
         budget=budget,
-        baselines_s=learned.baselines_s if baseline_s == known else {**learned.baselines_s, tried.model: baseline_s},
-        missed=_missed(learned, tried, region),
+        probe_latencies_s=learned.probe_latencies_s,
+        latency_s=learned.latency_s,
+        paces={**paces, tried.model: pace},
+        cap=cap,
+        cap_until_s=cap_until_s,
+        recent=recent,
+        missing=_missed(learned.missing, tried, region, now_s),
     )
+
+
+def _after_failure(learned: Learned, tried: Tried, health: RegionHealth, now_s: float) -> Learned:
+    """Let a failure count as an attempt that took as long as one can count: one of many says little."""
+    before = learned.recent
+    recent = seen(before, MOST, MOST, before.best, now_s)
+    if tried.outcome is Outcome.UNREACHED or recent.is_slow:
+        budget = shrunk(learned.budget, tried.in_flight, now_s=now_s)
+    elif recent.is_congested:
+        budget = eased(learned.budget, tried.in_flight, took_s=tried.duration_s, now_s=now_s)
+    else:
+        budget = learned.budget
+    cap, cap_until_s = _capped(learned, tried, now_s)
+    return replace(learned, health=health, budget=budget, recent=recent, cap=cap, cap_until_s=cap_until_s)
+
+
+def _capped(learned: Learned, tried: Tried, now_s: float) -> tuple[float, float]:
+    """Take the report that an answer bore. It is of one cell alone, so it never lifts what is known of the fullest."""
+    cap, cap_until_s = learned.cap, learned.cap_until_s
+    if tried.load is None:
+        return cap, cap_until_s
+    until_s = tried.load.at_s + FRESH_S
+    new = max(cap_of(tried.load, tried.in_flight), CAPPED * learned.budget.size)
+    if now_s >= cap_until_s:
+        return new, until_s
+    return (new, until_s) if new <= cap else (cap, cap_until_s)
+
+
+def _kept(paces: Mapping[ModelId | None, Pace]) -> Mapping[ModelId | None, Pace]:
+    """Make room for another model: that of which nothing was heard for longest goes."""
+    if len(paces) < MODELS_KEPT:
+        return paces
+    oldest = min(paces, key=lambda model: paces[model].since_s)
+    return {model: pace for model, pace in paces.items() if model != oldest}
 
 
 def after_probe(learned: Learned, probed: Probed, *, in_flight: int, now_s: float) -> Learned:
@@ -103,45 +157,46 @@ def after_probe(learned: Learned, probed: Probed, *, in_flight: int, now_s: floa
     health = health_after_probe(learned.health, probed.outcome, now_s=now_s)
     if probed.outcome is not Outcome.OK:
         return replace(learned, health=health)
-    before = () if learned.health.state is HealthState.DOWN else learned.probe_latencies_s
+    was_down = learned.health.state is HealthState.DOWN
+    before = () if was_down else learned.probe_latencies_s
     kept = (*before, probed.latency_s)[-LATENCIES_KEPT:]
     cap, cap_until_s = learned.cap, learned.cap_until_s
     if probed.load is not None:
-        cap, cap_until_s = cap_of(probed.load, in_flight), probed.load.at_s + FRESH_S
+        # What is in flight at one moment may be little by chance, and the report is late: it takes half at the most.
+        cap = max(cap_of(probed.load, in_flight), CAPPED * learned.budget.size)
+        cap_until_s = probed.load.at_s + FRESH_S
     return replace(
         learned,
         health=health,
         probe_latencies_s=kept,
         latency_s=_settled(learned.latency_s, min(kept)),
+        # How it went before it was down would keep the first request away that is to show how it is now.
+        recent=forgotten(learned.recent) if was_down else learned.recent,
         cap=cap,
         cap_until_s=cap_until_s,
     )
 
 
-def standing_of(learned: Learned, region: Region, *, now_s: float) -> Standing:  # noqa: ARG001 - a window ends by itself
+def standing_of(learned: Learned, region: Region, *, now_s: float) -> Standing:
     """Give what decisions see of the region from `now_s` on."""
+    latency_s = learned.latency_s
+    if latency_s is not None:
+        latency_s += learned.recent.excess_at(now_s)
     return Standing(
         state=learned.health.state,
         observed_at_s=learned.health.observed_at_s,
-        latency_s=learned.latency_s,
+        latency_s=latency_s,
         budget=float(int(learned.budget.size)),
         cap=learned.cap,
         cap_until_s=learned.cap_until_s,
         up_since_s=learned.health.up_since_s,
-        missing_slo=_promises(region) and learned.missed > _MISSING,
+        missing_slo=_promises(region) and learned.missing.at(now_s),
     )
 
 
-_MISSING: Final = 0.5
-_WINDOW: Final = 20.0
-"""About how many of the latest requests count."""
-
-
-def _missed(learned: Learned, tried: Tried, region: Region) -> float:
+def _missed(missing: Missing, tried: Tried, region: Region, now_s: float) -> Missing:
     slo_s = slo_of(region, tried.model)
-    if slo_s is None:
-        return learned.missed
-    return learned.missed + ((tried.duration_s > slo_s) - learned.missed) / _WINDOW
+    return missing if slo_s is None else judged(missing, tried.duration_s > slo_s, now_s)
 
 
 def slo_of(region: Region, model: ModelId | None) -> float | None:

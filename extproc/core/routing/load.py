@@ -32,8 +32,9 @@ class LoadReport:
 def cap_of(report: LoadReport, in_flight: int) -> float:
     """Give the most requests in flight that the report leaves, where `in_flight` were there when it was made.
 
-    Infinite where it does not bound. Never below 1: a budget that is 0 would never learn anything again.
+    Infinite where it does not bound: below the target, and where the cell says that nobody waits, because one that is
+    fully used and lets nobody wait is just right. Never below 1: a budget that is 0 would never learn anything again.
     """
-    if report.utilization is None or report.utilization <= TARGET_UTILIZATION:
+    if report.utilization is None or report.utilization <= TARGET_UTILIZATION or report.queued == 0:
         return inf
     return max(1.0, in_flight * TARGET_UTILIZATION / report.utilization)
