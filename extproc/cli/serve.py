@@ -10,16 +10,21 @@ from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
 from extproc.cli.exits import CONFIGURATION, LOG, OK, SOFTWARE, refuse
-from extproc.cli.serve_options import add_log, add_policy, amount
+from extproc.cli.serve_options import add_control, add_log, add_policy, add_workers, amount
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
+    from collections.abc import Mapping
 
     from extproc.bundle.start import Obtained
-    from extproc.core.ids import RegionId
+    from extproc.core.ids import DependencyId, RegionId
+    from extproc.core.tables import Region
     from extproc.mesh.section import Mesh
-    from extproc.sidecar.configuration import Origin
+    from extproc.sidecar.configuration import Configuration, Origin
+    from extproc.sidecar.probing import Probing
+    from extproc.sidecar.settings import ControlSocket, Settings
     from extproc.trust.epochs import KeyRing
+    from extproc.workers.summons import Summons
 
 _MIB: Final = 1 << 20
 _EPILOG = dedent(
@@ -59,9 +64,6 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "--anonymity-db", type=Path, metavar="FILE", help="database of anonymising networks, mmdb (default: none)"
     )
     parser.add_argument(
-        "--overrides", type=Path, metavar="FILE", help="legal overrides, as `situs suspend` writes them; must exist"
-    )
-    parser.add_argument(
         "--listen",
         metavar="ADDRESS",
         help="unix:/path or host:port for Envoy (default: the mesh file's `sidecar`, else unix:/run/situs/situs.sock)",
@@ -69,6 +71,8 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--admin", metavar="HOST:PORT", help="serve /metrics, /readyz and /livez there (default: nowhere)"
     )
+    add_workers(parser)
+    add_control(parser)
     add_log(parser)
     parser.add_argument(
         "--drain",
@@ -80,13 +84,14 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.set_defaults(run=run)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:  # noqa: PLR0915 - one start, in its order
     """Load everything, then serve until told to stop."""
     # Before gRPC is loaded: the one process that we start runs another program at once, so gRPC need not prepare for
     # that, nor say in the middle of the event log that it could not.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     import uvloop
 
+    from extproc.control.errors import ControlError
     from extproc.ledger.commit import LogIdentity
     from extproc.ledger.durability import Durability
     from extproc.ledger.errors import LedgerError
@@ -98,13 +103,17 @@ def run(args: argparse.Namespace) -> int:
     from extproc.sidecar.configuration import Files, load_configuration
     from extproc.sidecar.events import configure_events
     from extproc.sidecar.reloading import BAD_CONFIGURATION
-    from extproc.sidecar.serve import BrokenSidecarError, serve
+    from extproc.sidecar.serve import BrokenSidecarError
     from extproc.sidecar.settings import Settings
     from extproc.sidecar.watch import signatures
     from extproc.trust.tlog_policy import load_tlog_policy
     from extproc.witness.errors import WitnessError
+    from extproc.workers.places import worker_listen
 
-    configure_events(sys.stderr)
+    summons: Summons | None = args.as_worker
+    configure_events(sys.stderr, worker=None if summons is None else summons.index)
+    if summons is not None:
+        _narrow(args, summons)
     try:
         files = Files(
             policy=_origin(args),
@@ -114,30 +123,43 @@ def run(args: argparse.Namespace) -> int:
             shadow=args.shadow,
             region=args.region,
         )
+        control = _control(args)
         seen = signatures(files.all())
         obtained = _obtain(files.policy)
         configuration = load_configuration(files, policy=obtained.accepted)
         mesh = None if args.mesh is None else load_mesh(args.mesh, configuration.tables, configuration.reading)
+        probing = _probing(mesh, configuration)
+        listen = args.listen or _listen(mesh)
         identity = LogIdentity(
-            org=args.org, env=args.env, region=configuration.tables.ingress_region, node=args.node, worker="0"
+            org=args.org,
+            env=args.env,
+            region=configuration.tables.ingress_region,
+            node=args.node,
+            worker="0" if summons is None else str(summons.index),
         )
         room = Room(low_bytes=int(args.disk_low * _MIB), full_bytes=int(args.disk_full * _MIB))
         witnesses = None if args.witnesses is None else load_tlog_policy(args.witnesses)
         if args.ship is not None:
             _check_shipping(args.ship, identity.region)
+        workers = args.workers or (1 if mesh is None else mesh.workers)
+        if summons is not None:
+            listen = worker_listen(listen, summons.index)
+        elif workers > 1:
+            worker_listen(listen, workers - 1)
+            return _supervise(args, workers, configuration.tables.regions, mesh, control)
         ring = _ring(args, identity.signer)
     except OSError as error:
         return refuse(f"{_place(error)}. Mend: check the path, and who may read it", CONFIGURATION)
-    except (*BAD_CONFIGURATION, NoteError, ShipError, ValueError) as error:
+    except (*BAD_CONFIGURATION, ControlError, NoteError, ShipError, ValueError) as error:
         return refuse(error, CONFIGURATION)
     settings = Settings(
         files=files,
-        listen=args.listen or _listen(mesh),
+        listen=listen,
         log=args.log,
         identity=identity,
         ring=ring,
         durability=Durability(args.durability),
-        endpoints=_endpoints(mesh),
+        endpoints=_endpoints(mesh) if summons is None else {},
         seen=seen,
         kept=obtained.kept,
         stale=obtained.error is not None,
@@ -148,9 +170,13 @@ def run(args: argparse.Namespace) -> int:
         witnesses=witnesses,
         key_store=args.key_store,
         shipping=args.ship,
+        control=control,
+        dependencies=_dependencies(mesh) if summons is None else {},
+        probing=probing,
+        longest_request_s=_longest_request_s(mesh),
     )
     try:
-        uvloop.run(serve(settings, configuration))
+        uvloop.run(_serve(settings, configuration, summons))
     except (LedgerError, NoteError, WitnessError) as error:
         return refuse(error, LOG)
     except BrokenSidecarError as error:
@@ -160,6 +186,73 @@ def run(args: argparse.Namespace) -> int:
     finally:
         ring.close()
     return OK
+
+
+async def _serve(settings: "Settings", configuration: "Configuration", summons: "Summons | None") -> None:
+    from extproc.sidecar.serve import serve
+    from extproc.workers.summons import take_part
+
+    await serve(settings, configuration, None if summons is None else await take_part(summons))
+
+
+def _narrow(args: argparse.Namespace, summons: "Summons") -> None:
+    """Make of what all workers are told what one of them is told."""
+    from extproc.workers.places import worker_key
+
+    args.key = worker_key(args.key, summons.index)
+    # The supervisor's, for all workers; and the log's folder is shipped whole, so one worker starts the shipper.
+    args.admin, args.control, args.control_user = None, None, []
+    if summons.index:
+        args.ship = None
+    if summons.again:
+        # It was for the start of the set, and would take back what was taken since.
+        args.force_policy_version = None
+
+
+def _supervise(
+    args: argparse.Namespace,
+    workers: int,
+    regions: "tuple[Region, ...]",
+    mesh: "Mesh | None",
+    control: "ControlSocket | None",
+) -> int:
+    """Run the workers, and answer for them."""
+    import uvloop
+
+    from extproc.workers.supervisor import Orders, command_of, supervise
+
+    orders = Orders(
+        command=command_of(sys.argv[1:]),
+        workers=workers,
+        regions=regions,
+        endpoints=_endpoints(mesh),
+        dependencies=_dependencies(mesh),
+        tenure=args.log / args.node / "lock",
+        admin=args.admin,
+        drain_s=args.drain,
+        control=control,
+    )
+    try:
+        code: int = uvloop.run(supervise(orders))
+    except OSError as error:
+        return refuse(error, CONFIGURATION)
+    return code
+
+
+def _control(args: argparse.Namespace) -> "ControlSocket | None":
+    """Say where orders are taken. Raises ControlError for a socket that could not be used when it is needed."""
+    from extproc.control.errors import ControlError
+    from extproc.control.peers import permitted_uids
+    from extproc.sidecar.settings import ControlSocket
+
+    permitted_uids(args.control_user)
+    if args.control is None:
+        if args.control_user:
+            raise ControlError("--control-user says who may use --control. Mend: give that too")
+        return None
+    if args.overrides is None:
+        raise ControlError("--control writes orders into the override file. Mend: name it with --overrides")
+    return ControlSocket(address=args.control, users=tuple(args.control_user), overrides=args.overrides)
 
 
 def _check_shipping(config: Path, region: str) -> None:
@@ -233,3 +326,25 @@ def _endpoints(mesh: "Mesh | None") -> "dict[RegionId, list[str]]":
     if mesh is None:
         return {}
     return {region: [str(endpoint) for endpoint in entry.endpoints] for region, entry in mesh.regions.items()}
+
+
+def _probing(mesh: "Mesh | None", configuration: "Configuration") -> "Probing":
+    """Say what is probed. Raises ConfigurationError where the policy needs what nobody would see."""
+    from extproc.sidecar.probing import Probing
+
+    probing = Probing(cells=mesh is not None, dependencies=_dependencies(mesh))
+    probing.check(configuration.tables)
+    probing.warn(configuration.tables)
+    return probing
+
+
+def _longest_request_s(mesh: "Mesh | None") -> float:
+    """Give when Envoy ends a request at the latest."""
+    from extproc.mesh.section import Timeouts
+
+    return (Timeouts() if mesh is None else mesh.timeouts).request_s
+
+
+def _dependencies(mesh: "Mesh | None") -> "Mapping[RegionId, Mapping[DependencyId, str]]":
+    """Give the URL of each thing that a region needs."""
+    return {} if mesh is None else {region: entry.dependencies for region, entry in mesh.regions.items()}

@@ -4,8 +4,12 @@ import argparse
 import socket
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+if TYPE_CHECKING:
+    from extproc.workers.summons import Summons
+
+_MOST_WORKERS: Final = 64
 _SHORTEST_POLL_S: Final = 0.01
 _SHORTEST_EPOCH_H: Final = 0.0001
 
@@ -79,6 +83,57 @@ def add_log(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--org", default="local", help="names the log's origin (default: %(default)s)")
     group.add_argument("--env", default="dev", help="names the log's origin (default: %(default)s)")
     group.add_argument("--node", default=socket.gethostname(), help="names the log's origin (default: the host name)")
+
+
+def add_workers(parser: argparse.ArgumentParser) -> None:
+    """Add the options about how many processes there are."""
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N",
+        help="how many processes answer Envoy (default: the mesh file's `sidecar.workers`, else 1). Worker 0 is as a "
+        "single one; worker 1 listens at the socket's path with .1 behind it, or at the next port, keeps its own log "
+        "in the folder 1 beside 0, and signs by the key file with .1 behind its name, to which --key-root must have "
+        "delegated too; and so on",
+    )
+    parser.add_argument("--as-worker", type=_summons, help=argparse.SUPPRESS)
+
+
+def _workers(written: str) -> int:
+    """Read how many workers there are."""
+    workers = int(written)
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"{written} workers cannot be. Mend: give 1 to {_MOST_WORKERS}")
+    return workers
+
+
+def _summons(written: str) -> "Summons":
+    """Read what a supervisor tells its worker."""
+    from extproc.workers.summons import parse_summons
+
+    return parse_summons(written)
+
+
+def add_control(parser: argparse.ArgumentParser) -> None:
+    """Add the options about legal orders."""
+    group = parser.add_argument_group("legal orders")
+    group.add_argument(
+        "--overrides", type=Path, metavar="FILE", help="legal overrides, as `situs suspend` writes them; must exist"
+    )
+    group.add_argument(
+        "--control",
+        metavar="ADDRESS",
+        help="unix:/path where `situs suspend`, `resume` and `status` reach this sidecar; orders go into the override "
+        "file (default: nowhere)",
+    )
+    group.add_argument(
+        "--control-user",
+        action="append",
+        default=[],
+        metavar="USER",
+        help="who may ask there beside root and the sidecar's own user, by name or number; their group must have the "
+        "socket",
+    )
 
 
 def add_policy(parser: argparse.ArgumentParser) -> None:

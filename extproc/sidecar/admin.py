@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _IDLE_S: Final = 5
 """Seconds after which a connection that sends nothing is closed."""
 _TEXT: Final = "text/plain; charset=utf-8"
+_UNAVAILABLE: Final = "503 Service Unavailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +58,26 @@ class AdminServer:
 
     def _answer(self, environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
-            start("200 OK", [("content-type", CONTENT_TYPE_LATEST)])
-            return [generate_latest(self._registry)]
         if path == "/livez":
             start("200 OK", [("content-type", _TEXT)])
             return [b"alive\n"]
-        if path == "/readyz":
-            reasons = self._why_not_ready()
-            start(
-                "503 Service Unavailable" if reasons else "200 OK",
-                [("content-type", "application/json")],
-            )
-            return [json.dumps({"ready": not reasons, "reasons": reasons}).encode() + b"\n"]
+        try:
+            if path == "/metrics":
+                exposition = self._metrics()
+                start("200 OK", [("content-type", CONTENT_TYPE_LATEST)])
+                return [exposition]
+            if path == "/readyz":
+                return [self._ready(start)]
+        except TimeoutError:
+            start(_UNAVAILABLE, [("content-type", _TEXT)])
+            return [b"it does not answer in time\n"]
         start("404 Not Found", [("content-type", _TEXT)])
         return [b"known paths: /metrics /readyz /livez\n"]
+
+    def _ready(self, start: "StartResponse") -> bytes:
+        readiness = self._readiness()
+        start("200 OK" if readiness.ready else _UNAVAILABLE, [("content-type", "application/json")])
+        return json.dumps({"ready": readiness.ready, "reasons": readiness.reasons}).encode() + b"\n"
 
 
 class _Server(ThreadingMixIn, WSGIServer):

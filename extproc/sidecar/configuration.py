@@ -22,13 +22,13 @@ from extproc.bundle.trust import Trust
 from extproc.core.facts import Signal
 from extproc.core.georules import GeoRules
 from extproc.core.ids import ConfigRevision, RegionId
-from extproc.core.overrides import Suspension, TargetKind
+from extproc.core.overrides import Resumption, Suspension, TargetKind
 from extproc.core.reading import Reading
 from extproc.core.snapshot import Shadow
 from extproc.core.tables import PolicyTables
 from extproc.geo import AnonymityDatabase, GeoDatabase, GeoIdentity, geolocate
 from extproc.policy.compile import CompiledPolicy
-from extproc.policy.override_file import load_overrides
+from extproc.policy.override_file import Orders, load_orders, names_of
 from extproc.sidecar.fitting import ConfigurationError, check_shadow, unseen
 
 _Database = TypeVar("_Database", GeoDatabase, AnonymityDatabase)
@@ -84,7 +84,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """A loaded configuration. `overrides` are the orders of the override file, `shadow` a candidate policy."""
+    """A loaded configuration. `overrides` are the orders of the override file, `shadow` a candidate policy.
+
+    `resumptions` is what the override file says of orders that ended: no decision is made by it.
+    """
 
     compiled: CompiledPolicy
     standing: Standing
@@ -93,6 +96,7 @@ class Configuration:
     database: GeoDatabase | None
     anonymity: AnonymityDatabase | None
     overrides: tuple[Suspension, ...]
+    resumptions: tuple[Resumption, ...]
     revision: ConfigRevision
 
     @property
@@ -120,13 +124,12 @@ class Configuration:
     @property
     def inert(self) -> tuple[Suspension, ...]:
         """The orders about what the policy does not have."""
-        document = self.compiled.document
-        known: dict[TargetKind, set[str]] = {
-            TargetKind.REGION: set(map(str, self.tables.index)),
-            TargetKind.MODEL: set(map(str, self.tables.models)),
-            TargetKind.PERMIT: {f"{regime.id}.{permit.id}" for regime in document.regimes for permit in regime.permits},
-        }
+        known = {kind: self.names(kind) for kind in TargetKind}
         return tuple(order for order in self.suspensions if order.name not in known[order.kind])
+
+    def names(self, kind: TargetKind) -> frozenset[str]:
+        """Give what the policy has of a kind; permits with their regimes."""
+        return names_of(self.compiled, kind)
 
     @property
     def geo(self) -> GeoIdentity | None:
@@ -155,7 +158,7 @@ class Parts:
     fetched: Fetched | None = None
     shadow: CompiledPolicy | None = None
     shadow_removed: bool = False
-    overrides: tuple[Suspension, ...] | None = None
+    orders: Orders | None = None
     database: GeoDatabase | None = None
     anonymity: AnonymityDatabase | None = None
 
@@ -188,9 +191,7 @@ def read_parts(files: Files, changed: Container[Path | None], before: Configurat
         if files.shadow is not None and files.shadow in changed and not removed
         else None,
         shadow_removed=removed,
-        overrides=load_overrides(files.overrides)
-        if files.overrides is not None and files.overrides in changed
-        else None,
+        orders=load_orders(files.overrides) if files.overrides is not None and files.overrides in changed else None,
         database=_load_or_keep(GeoDatabase.load, files.geo, None if before is None else before.database)
         if files.geo is not None and files.geo in changed
         else None,
@@ -223,7 +224,9 @@ def combine(files: Files, parts: Parts, before: Configuration | None) -> Configu
         check_shadow(compiled.reading, shadow.reading, files.shadow)
     elif shadow is not None and unseen(compiled.reading, shadow.reading):
         shadow = None  # a candidate steers nothing, so it holds up no policy either
-    overrides = parts.overrides if parts.overrides is not None else before.overrides if before else ()
+    orders = parts.orders
+    if orders is None:
+        orders = Orders() if before is None else Orders(suspensions=before.overrides, resumptions=before.resumptions)
     combined = Configuration(
         compiled=compiled,
         standing=standing,
@@ -231,7 +234,8 @@ def combine(files: Files, parts: Parts, before: Configuration | None) -> Configu
         shadow=shadow,
         database=parts.database or (before.database if before else None),
         anonymity=parts.anonymity or (before.anonymity if before else None),
-        overrides=overrides,
+        overrides=orders.suspensions,
+        resumptions=orders.resumptions,
         revision=ConfigRevision(""),
     )
     return replace(combined, revision=_revision(combined))

@@ -6,9 +6,11 @@ error is a file on a disk that is full, writing to it fails, and that is ignored
 
 import contextlib
 import logging
+from functools import partial
 from typing import TextIO
 
 import structlog
+from structlog.typing import EventDict
 
 
 class _Unbreakable:
@@ -27,11 +29,12 @@ class _Unbreakable:
             self._stream.flush()
 
 
-def configure_events(stream: TextIO) -> None:
-    """Send the events of this process to `stream`."""
+def configure_events(stream: TextIO, *, worker: int | None = None) -> None:
+    """Send the events of this process to `stream`; those of one worker among others say which one it is."""
     renderer = structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
+            partial(_with_worker, worker),
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
             structlog.processors.format_exc_info,
@@ -41,3 +44,9 @@ def configure_events(stream: TextIO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=_Unbreakable(stream)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
+
+
+def _with_worker(worker: int | None, _logger: object, _method: str, event: EventDict) -> EventDict:
+    if worker is not None:
+        event["worker"] = worker
+    return event

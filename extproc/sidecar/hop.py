@@ -34,7 +34,7 @@ _UNRECORDED: Final = Deny(refusal=Refusal.LOG_UNAVAILABLE, retry_after_s=1)
 class Hop:
     """One request in, one answer out. The answer leaves only after the record of its decision is durable."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of the path, each by name
         self,
         *,
         live: Live,
@@ -43,6 +43,7 @@ class Hop:
         in_flight: InFlight,
         metrics: Metrics,
         clock: Callable[[], float],
+        ids: DecisionIds | None = None,
     ) -> None:
         self._live = live
         self._recorder = recorder
@@ -50,7 +51,7 @@ class Hop:
         self._in_flight = in_flight
         self._metrics = metrics
         self._clock = clock
-        self._ids = DecisionIds()
+        self._ids = ids or DecisionIds()
         self._responder = Responder()
 
     async def __call__(self, message: bytes) -> bytes:

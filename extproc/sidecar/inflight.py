@@ -51,7 +51,7 @@ class _Request:
 class InFlight:
     """Where each request is that was released and has not ended, oldest first.
 
-    `clock`s are the caller's: monotonic seconds. A request that is older than `longest_s` is not counted any more: Envoy
+    Times are the caller's, monotonic seconds. A request that is older than `longest_s` is not counted any more: Envoy
     ends every request in that time, so its report was lost.
     """
 
@@ -64,16 +64,16 @@ class InFlight:
         self._streams = 0
 
     @property
-    def is_counted(self) -> bool:
-        """Tell whether Envoy is reporting, so that the counts mean something."""
-        return self._streams > 0
+    def streams(self) -> int:
+        """Give the number of streams on which Envoy reports. With none, nothing is counted."""
+        return self._streams
 
     def opened(self) -> None:
         """Note that Envoy opened a stream of reports."""
         self._streams += 1
 
     def closed(self) -> None:
-        """Note that a stream of reports ended. Without any, what is counted is forgotten: its reports went with them."""
+        """Note that a stream of reports ended. After the last, what is counted is forgotten: its reports are lost."""
         self._streams -= 1
         if not self._streams:
             for decision in list(self._requests):

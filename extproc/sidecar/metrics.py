@@ -91,6 +91,11 @@ class Metrics:
             ["region"],
             registry=self.registry,
         )
+        self.log_streams = Gauge(
+            "situs_access_log_streams",
+            "Streams on which Envoy reports. With 0, requests in flight are not counted, and no budget holds.",
+            registry=self.registry,
+        )
         self._in_flight = Gauge(
             "situs_region_in_flight",
             "Requests that were released to a region and have not ended, by this process and those beside it.",

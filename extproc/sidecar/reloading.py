@@ -7,7 +7,7 @@ used is refused with the last good one kept. What a configuration is made of sta
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from extproc.bundle.locations import source_of
 from extproc.bundle.poll import Poller
 from extproc.bundle.source import Fetched
 from extproc.bundle.start import kept_of
+from extproc.core.ids import OverrideId
 from extproc.geo import GeoDatabaseError
 from extproc.ledger.errors import LedgerError
 from extproc.sidecar.configuration import (
@@ -48,7 +49,7 @@ BAD_CONFIGURATION: Final = (BundleError, DocumentError, GeoDatabaseError, Config
 class Reloading:
     """Keeps `live` current. Call :meth:`begin` once the log is open, then run what :meth:`watch` gives."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a change of configuration touches, each by name
         self,
         settings: Settings,
         *,
@@ -56,8 +57,11 @@ class Reloading:
         recorder: Recorder,
         metrics: Metrics,
         clock: Callable[[], float],
+        taken: Callable[[], None] = lambda: None,
     ) -> None:
+        """`taken` is called with each change, once decisions are made by it."""
         self._settings = settings
+        self._taken = taken
         self._live = live
         self._recorder = recorder
         self._metrics = metrics
@@ -67,6 +71,7 @@ class Reloading:
         self._source_refused = settings.stale
         self._swapping = asyncio.Lock()
         self._policies = asyncio.Lock()
+        self._swapped = asyncio.Event()
         origin = settings.files.policy
         self._state = None if origin.state is None else StateFolder(origin.state)
         self._kept: LastGood | None = None
@@ -94,6 +99,15 @@ class Reloading:
         if settings.files.policy.path is None:
             work.append(self._poller().poll_forever())
         return work
+
+    async def until_taken(self, added: Collection[OverrideId], ended: Collection[OverrideId]) -> None:
+        """Return once decisions are made with these orders and without those, and that is recorded."""
+        while not self._has_taken(added, ended):
+            await self._swapped.wait()
+
+    def _has_taken(self, added: Collection[OverrideId], ended: Collection[OverrideId]) -> bool:
+        orders = {each.id for each in self._live.configuration.overrides}
+        return orders.issuperset(added) and orders.isdisjoint(ended)
 
     def _poller(self) -> Poller:
         origin = self._settings.files.policy
@@ -194,6 +208,7 @@ class Reloading:
         """Give what would be in force, made whole, so that nothing is kept or recorded that then cannot be used."""
         loaded = combine(self._settings.files, parts, self._live.configuration)
         check_same_envoy(self._rendered.compiled, loaded.compiled)
+        self._settings.probing.check(loaded.tables)
         return loaded, self._live.with_configuration(loaded)
 
     async def _swap(self, parts: Parts) -> bool:
@@ -207,12 +222,18 @@ class Reloading:
             if before.shadow is not None and loaded.shadow is None:
                 _log.warning("the shadow policy is not evaluated any more: its file is gone, or it no longer fits")
             try:
-                await self._recorder.record_overrides(before.suspensions, loaded.suspensions)
+                ends = tuple(each for each in loaded.resumptions if each not in before.resumptions)
+                await self._recorder.record_overrides(before.suspensions, loaded.suspensions, ends)
                 await self._record_configuration(loaded, current)
             except LedgerError as error:
                 _log.critical("a changed configuration is not in force", error=str(error))
                 return False
             self._live.configure(loaded, current)
+            # Without a pause, so that no decision holds what cells have shown against the approvals of before.
+            self._taken()
+            # Whoever waits now has waited for this one; whoever comes later waits for the next.
+            self._swapped.set()
+            self._swapped = asyncio.Event()
         # What lives now lives to the next change; a collection that walks over it holds up requests.
         gc.freeze()
         self._metrics.configured(loaded, self._clock())

@@ -4,7 +4,7 @@ Owns the words in which a worker and its set speak; :mod:`extproc.workers` has t
 supervisor's, requests in flight are counted for all workers, and a report of Envoy's goes to the worker that decided.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,9 +47,9 @@ class Learner(Protocol):
 class Member:
     """What the set may ask of one worker.
 
-    `publish` takes what decisions see of regions. `reporting` is told whether Envoy reports to any worker. `take` takes a
-    report about a decision of this worker, or of one that is gone. `lost` is called when the supervisor is gone: the
-    worker must end.
+    `publish` takes what decisions see of regions. `reporting` is told whether Envoy reports to any worker. `take` takes
+    a report about a decision of this worker, or of one that is gone. `lost` is called when the supervisor is gone: the
+    worker must end. `tell` gives what the control socket is told of this worker, in plain types.
     """
 
     publish: Publish
@@ -58,6 +58,7 @@ class Member:
     why_not_ready: Callable[[], list[str]]
     registry: CollectorRegistry
     lost: Callable[[], None]
+    tell: Callable[[], Mapping[str, object]] = dict
 
 
 class Team(Protocol):
@@ -83,8 +84,16 @@ class Team(Protocol):
         """The way to the board of all workers."""
         ...
 
+    @property
+    def streams(self) -> int:
+        """How many streams of reports Envoy has open to this worker."""
+        ...
+
     async def join(self, member: Member, regions: Sequence[Region]) -> None:
-        """Take part; return when all that is known of the regions was published. Raises OSError without a supervisor."""
+        """Take part; return when all that is known of the regions was published.
+
+        Raises OSError where there is no supervisor any more.
+        """
         ...
 
     def serving(self) -> None:

@@ -78,7 +78,10 @@ async def _wreck(world: World, suspended: list[tuple[datetime, datetime]]) -> No
     policy.write_text(restored)
     await asyncio.sleep(2)
     suspended.append((since, datetime.now(UTC)))
-    await asyncio.to_thread(world.run_situs, "resume", _DXB, "--overrides", world.folder.overrides)
+    await asyncio.to_thread(
+        world.run_situs, "resume", _DXB, "--overrides", world.folder.overrides, "--reason", "lifted",
+        "--approved-by", "a", "--approved-by", "b",
+    )  # fmt: skip
     world.cells[_FRA].kill()  # with eu-ams: no European region is left
     await asyncio.sleep(1.5)
     world.cells[_FRA].start()

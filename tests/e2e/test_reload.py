@@ -104,7 +104,10 @@ async def test_a_legal_order_holds_within_a_second(world: World, visitor: Visito
             await asyncio.sleep(_WITHIN_S + 0.7)
             assert {answer.status for answer in load.since(ordered_s + _WITHIN_S)} == {451}, target
             assert {answer.status for answer in load.since(before_s)} == {200, 451}, target
-            await asyncio.to_thread(world.run_situs, "resume", *target, "--overrides", world.folder.overrides)
+            await asyncio.to_thread(
+                world.run_situs, "resume", *target, "--overrides", world.folder.overrides, "--reason", "lifted",
+                "--approved-by", "a", "--approved-by", "b",
+            )  # fmt: skip
             resumed_s = time.monotonic()
 
             async def is_served(since_s: float = resumed_s + _WITHIN_S) -> bool:

@@ -51,7 +51,7 @@ def test_after_a_failed_attempt_it_counts_in_the_next_region() -> None:
 
 def test_nothing_is_counted_while_envoy_reports_nothing() -> None:
     requests = _in_flight(reporting=False)
-    assert not requests.is_counted
+    assert requests.streams == 0
     requests.began(_id(1), (FRA,), 0.0)
     assert requests.at(CATALOGUE) == ()
     requests.opened()

@@ -98,7 +98,7 @@ async def test_a_suspension_takes_effect_within_a_second_and_ends(sidecar: Sidec
     await sidecar.until(lambda: _is_refused(sidecar, _EMIRATI))
     assert time.monotonic() - pulled_s < 1.0
     assert await _route(sidecar) == "eu-fra>eu-ams"
-    await _situs(sidecar, "resume", "me-dxb")
+    await _situs(sidecar, "resume", "me-dxb", *_LIFTED)
 
     async def served() -> bool:
         return await _route(sidecar, _EMIRATI) == "me-dxb"
@@ -293,6 +293,7 @@ async def test_a_second_sidecar_on_the_same_log_is_refused(sidecar: Sidecar) -> 
 
 
 _APPROVED = ("--reason", "injunction", "--until", "2099-01-01", "--approved-by", "a", "--approved-by", "b")
+_LIFTED = ("--reason", "lifted", "--approved-by", "a", "--approved-by", "c")
 
 
 async def _situs(sidecar: Sidecar, *arguments: str) -> None:
