@@ -43,8 +43,8 @@ demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy,
 	$(BIN)/situs demo --models $(MODELS)
 
 # What measures, or kills Envoys and sidecars under load, runs by itself; all else runs on every core at once.
-TOGETHER := $(addprefix tests/,archive audit bundle cli core custody detect engine export geo independent inference ledger mesh notes parquet policy policy_schema proto review sealed ship starter strict_yaml structure trust wire witness)
-ALONE    := $(addprefix tests/,bench e2e sidecar)
+TOGETHER := $(addprefix tests/,archive audit bundle cli control core custody detect engine export geo independent inference ledger mesh notes parquet policy policy_schema proto review sealed ship signals starter strict_yaml structure trust wire witness)
+ALONE    := $(addprefix tests/,bench drill e2e sidecar workers)
 
 test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
 ifdef ARGS

@@ -98,7 +98,11 @@ async def _hop(args: argparse.Namespace, stack: AsyncExitStack) -> Hop:
         configuration.tables.regions, publish=live, clock=time.time, in_flight=in_flight.of, checks_models=False
     )
     probes = asyncio.create_task(
-        probe_forever({region: [str(entry.endpoints[0])] for region, entry in mesh.regions.items()}, board.probed)
+        probe_forever(
+            {region: [str(entry.endpoints[0])] for region, entry in mesh.regions.items()},
+            lambda: configuration.tables.regions,
+            board.probed,
+        )
     )
     stack.callback(probes.cancel)
     recorder: Recorder = NoRecords()

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from bench.profiles.client import PATIENCE_S
 from bench.profiles.evidence import Case, Crossing, Failover, Proof
 from bench.profiles.story import Phase
 from bench.profiles.traffic import KINDS
 from extproc.core.tables import Profile
+from extproc.demo.client import PATIENCE_S
 
 _CLASS_OF = {kind.name: kind.data_class for kind in KINDS}
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from bench.profiles.client import Client, Reply
 from bench.profiles.traffic import Requests, kind_at, requests_for
 from bench.profiles.worlds import PROFILES, Worlds, running_worlds
 from extproc.core.ids import RegionId
 from extproc.core.tables import Profile
+from extproc.demo.client import Client, Reply
 from extproc.demo.visits import REGION_HEADER, Digits
 from extproc.names import DECISION_HEADER
 

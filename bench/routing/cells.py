@@ -21,6 +21,7 @@ class Cells:
         self._slowness = [slow for _, slow in slowness]
         self._free_s = [0.0] * servers
         self._ends_s: list[float] = []
+        self._coming_s: list[float] = []
         self._lives = 0
 
     def slowness_at(self, now_s: float) -> float | None:
@@ -82,3 +83,14 @@ class Cells:
             work_s -= (times[i + 1] - start_s) / slow
             start_s = times[i + 1]
             i += 1
+
+    def expect(self, when_s: float) -> None:
+        """Note that a request will arrive at `when_s`, for who may know it."""
+        heappush(self._coming_s, when_s)
+
+    def coming(self, now_s: float) -> int:
+        """Give how many requests are on their way that were told of."""
+        coming_s = self._coming_s
+        while coming_s and coming_s[0] < now_s:
+            heappop(coming_s)
+        return len(coming_s)

@@ -26,7 +26,7 @@ class Router(Protocol):
         """Give the regions to try, in order; none where the request is shed."""
         ...
 
-    def attempted(  # noqa: PLR0913 - one line of an access log
+    def attempted(  # noqa: PLR0913, PLR0917 - one line of an access log
         self, sidecar: int, region: int, outcome: Outcome, took_s: float, following: int, now_s: float
     ) -> None:
         """Take the report of an attempt, after which the request goes on in region `following`, or is OVER."""
@@ -37,5 +37,5 @@ class Router(Protocol):
         ...
 
     def told(self, sidecar: int, region: int, report: Report, now_s: float) -> None:
-        """Take a region's report of its load, which is `now_s` minus half a round trip old."""
+        """Take a region's report of its load, as of `now_s`: its way is not counted."""
         ...

@@ -25,7 +25,7 @@ PROBE_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whose data a request has. `may` are the regions that each profile permits, `share` of the requests of each site."""
+    """Whose data a request has: its share of each site's requests, and what each profile permits, a bit a region."""
 
     name: str
     shares: tuple[float, ...]

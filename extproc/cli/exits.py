@@ -12,6 +12,8 @@ LOG: Final = 74
 """sysexits' EX_IOERR: the log cannot be written. Starting anew begins a new incarnation."""
 SOFTWARE: Final = 70
 """sysexits' EX_SOFTWARE: a fault of the program's own. Start anew, and report it."""
+NOT_YET: Final = 75
+"""sysexits' EX_TEMPFAIL: what was asked is done and has no effect yet, which should be a matter of moments."""
 CONFIGURATION: Final = 78
 """sysexits' EX_CONFIG."""
 PIPE: Final = 141

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from textwrap import dedent
 from typing import NoReturn
 
-from extproc.cli import audit, demo, mesh, overrides, policy, serve
+from extproc.cli import audit, demo, drill, mesh, policy, resume, serve, status, suspend
 from extproc.cli.exits import PIPE
 
 _EPILOG = dedent(
@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"situs {version('situs')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (serve, demo, policy, mesh, audit, overrides):
+    for module in (serve, demo, drill, policy, mesh, audit, suspend, resume, status):
         module.register(commands)
     return parser
 

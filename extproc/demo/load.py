@@ -1,10 +1,10 @@
-"""A steady load in the background of a story: one kind of visit, at a fixed rate, until told to stop."""
+"""A steady load in the background of a story or a drill: at a fixed rate, until told to stop."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, TypeAlias
 
 from extproc.demo.visits import Answer, Visit, Visitor
 
@@ -29,12 +29,16 @@ class Load:
         return sum(answer.status != _OK for answer in self.since(since_s))
 
 
+Send: TypeAlias = Callable[[int], Awaitable[Answer]]
+"""Sends the request at an index and gives its answer."""
+
+
 @asynccontextmanager
-async def steady_load(visitor: Visitor, visit: Visit, per_s: float) -> AsyncIterator[Load]:
-    """Send `visit` at `per_s` requests a second, each on its own, so that a slow answer delays no other."""
+async def open_loop(send: Send, per_s: float) -> AsyncIterator[Load]:
+    """Send `per_s` requests a second, each on its own, so that a slow answer delays no other."""
     load = Load()
     stop = asyncio.Event()
-    task = asyncio.create_task(_send(visitor, visit, per_s, load, stop))
+    task = asyncio.create_task(_send(send, per_s, load, stop))
     try:
         yield load
     finally:
@@ -42,11 +46,18 @@ async def steady_load(visitor: Visitor, visit: Visit, per_s: float) -> AsyncIter
         await task
 
 
-async def _send(visitor: Visitor, visit: Visit, per_s: float, load: Load, stop: asyncio.Event) -> None:
+@asynccontextmanager
+async def steady_load(visitor: Visitor, visit: Visit, per_s: float) -> AsyncIterator[Load]:
+    """Send `visit` at `per_s` requests a second."""
+    async with open_loop(lambda index: visitor.send(visit, index), per_s) as load:
+        yield load
+
+
+async def _send(send: Send, per_s: float, load: Load, stop: asyncio.Event) -> None:
     pending: set[asyncio.Task[None]] = set()
 
     async def one(index: int) -> None:
-        load.answers.append(await visitor.send(visit, index))
+        load.answers.append(await send(index))
 
     began_s = time.monotonic()
     for index in range(MOST):

@@ -7,113 +7,48 @@ Leaving the world stops every process it started, whatever happened in it.
 """
 
 import asyncio
-import json
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from importlib import resources
 from pathlib import Path
+from ssl import PROTOCOL_TLS_CLIENT, SSLContext
 from typing import Final
 
 import httpx
 import yaml
 
 from extproc.core.ids import RegionId
-from extproc.core.tables import PolicyTables
+from extproc.core.tables import PolicyTables, Region
+from extproc.demo.children import cell_child, envoy_child, sidecar_child
+from extproc.demo.commands import run_command
+from extproc.demo.folder import NODE, Folder
 from extproc.demo.places import write_geo_database
+from extproc.demo.plan import AS_SHIPPED, Plan
+from extproc.demo.ports import free_port
 from extproc.demo.process import Child, ProcessFailedError, python
+from extproc.demo.received import Received, read_received
 from extproc.demo.tokens import AUDIENCE, ISSUER, Issuer
+from extproc.demo.ways import Way, way_to
 from extproc.mesh.binary import find_envoy
 from extproc.policy.load import load_policy
 
+__all__ = [
+    "NODE",
+    "PATIENCE_S",
+    "Folder",
+    "Plan",
+    "Received",
+    "World",
+    "default_models",
+    "free_port",
+    "running_world",
+]
+
 PATIENCE_S: Final = 30.0
 _POLL_S: Final = 0.02
-_CELL_DRAIN_S: Final = 1
-NODE: Final = "demo-node"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Folder:
-    """Where the world keeps what."""
-
-    root: Path
-
-    @property
-    def policy(self) -> Path:
-        """The policy, a copy that may be changed."""
-        return self.root / "policy.yaml"
-
-    @property
-    def mesh(self) -> Path:
-        """The mesh file."""
-        return self.root / "mesh.yaml"
-
-    @property
-    def overrides(self) -> Path:
-        """The legal overrides."""
-        return self.root / "overrides.yaml"
-
-    @property
-    def geo(self) -> Path:
-        """The geolocation database."""
-        return self.root / "country.mmdb"
-
-    @property
-    def envoy(self) -> Path:
-        """Envoy's rendered configuration."""
-        return self.root / "envoy.yaml"
-
-    @property
-    def log(self) -> Path:
-        """The decision log: the evidence."""
-        return self.root / "log"
-
-    @property
-    def key(self) -> Path:
-        """The log's signing key."""
-        return self.root / "keys" / "log.key"
-
-    @property
-    def signer(self) -> Path:
-        """The log's public key, as it is handed to an auditor."""
-        return self.log / NODE / "0" / "signer.vkey"
-
-    @property
-    def models(self) -> Path:
-        """The cells' model store."""
-        return self.root / "models"
-
-    def output(self, name: str) -> Path:
-        """Name the file of what a process has said."""
-        return self.root / "processes" / f"{name}.txt"
-
-    def received(self, region: str) -> Path:
-        """Name the file of what a cell has received, by its own account: one JSON line for each inference request."""
-        return self.root / "received" / f"{region}.jsonl"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What may be otherwise in a world: the policy, by default the demo's, and further options of `situs serve`."""
-
-    policy: str | None = None
-    durability: str = "fsync"
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """One inference request that reached a cell, by the cell's own account."""
-
-    region: RegionId
-    decision: str | None
-    status: int
-    at: datetime
 
 
 class World:
@@ -128,13 +63,19 @@ class World:
         self._cell_ports: dict[RegionId, int] = {}
         self._models = models
         self.cells: dict[RegionId, Child] = {}
+        self.ways: dict[RegionId, Way] = {}
         self.sidecar: Child
         self.envoy: Child
 
     @property
+    def port(self) -> int:
+        """Where Envoy listens for clients, on loopback."""
+        return self._ports.listener
+
+    @property
     def url(self) -> str:
         """Where Envoy listens for clients."""
-        return f"http://127.0.0.1:{self._ports.listener}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def envoy_admin(self) -> str:
@@ -169,6 +110,7 @@ class World:
         self.issuer.write_jwks(jwks)
         regions = self.tables().regions
         self._cell_ports = {region.id: free_port() for region in regions}
+        self._prepare_ways(regions)
         with folder.mesh.open("w") as file:
             yaml.safe_dump(self._mesh(jwks), file, sort_keys=False)
         self._prepare_models()
@@ -176,71 +118,34 @@ class World:
             "mesh", "render", "--for", "envoy", "--policy", folder.policy, "--mesh", folder.mesh,
             "--output", folder.envoy,
         )  # fmt: skip
-        for region in regions:
-            self.cells[region.id] = Child(
-                region.id,
-                python(
-                    "inference", "serve",
-                    "--region", region.id,
-                    "--jurisdiction", region.country,
-                    "--cell", f"{region.id}-0",
-                    "--models", folder.models,
-                    "--listen", f"127.0.0.1:{self._cell_ports[region.id]}",
-                    "--access-log", folder.received(region.id),
-                    "--drain", str(_CELL_DRAIN_S),
-                ),
-                folder.output(region.id),
-            )  # fmt: skip
-        self.sidecar = Child(
-            "sidecar",
-            python(
-                "extproc", "serve",
-                "--policy", folder.policy,
-                "--mesh", folder.mesh,
-                "--geo-db", folder.geo,
-                "--overrides", folder.overrides,
-                "--log", folder.log,
-                "--key", folder.key,
-                "--listen", f"unix:{self._socket}",
-                "--admin", f"127.0.0.1:{self._ports.sidecar_admin}",
-                "--durability", self._plan.durability,
-                "--org", "demo", "--env", "demo", "--node", NODE,
-                "--drain", "2",
-                *self._plan.options,
-            ),
-            folder.output("sidecar"),
-        )  # fmt: skip
-        self.envoy = Child(
-            "envoy",
-            [
-                self._binary, "-c", folder.envoy,
-                "--disable-hot-restart", "--concurrency", "2",
-                "--log-level", "warning",
-                "--drain-time-s", "1", "--parent-shutdown-time-s", "2",
-            ],
-            folder.output("envoy"),
-        )  # fmt: skip
-
-    @property
-    def _socket(self) -> Path:
-        return self.folder.root / "situs.sock"
+        self.cells = {region.id: cell_child(folder, region, self._cell_ports[region.id]) for region in regions}
+        self.sidecar = sidecar_child(folder, self._plan, admin_port=self._ports.sidecar_admin)
+        self.envoy = envoy_child(folder, self._binary)
 
     def _mesh(self, jwks: Path) -> dict[str, object]:
+        ends = {region: way.port for region, way in self.ways.items()} or self._cell_ports
         return {
             "apiVersion": "situs/v1",
             "listener": {"address": "127.0.0.1", "port": self._ports.listener},
             "admin": {"address": "127.0.0.1", "port": self._ports.envoy_admin},
-            "sidecar": {"unix": str(self._socket)},
-            "regions": {str(region): {"endpoints": [f"127.0.0.1:{port}"]} for region, port in self._cell_ports.items()},
+            "sidecar": {"unix": str(self.folder.socket)},
+            "regions": {str(region): {"endpoints": [f"127.0.0.1:{port}"]} for region, port in ends.items()},
             "health": {"interval_s": 1, "healthy": 1},
             "jwt": {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks_file": str(jwks)},
         }
+
+    def _prepare_ways(self, regions: Iterable[Region]) -> None:
+        if self._plan.service_s is None:
+            return
+        for region in regions:
+            rtt_s = (region.rtt_s or 0.0) + self._plan.service_s
+            self.ways[region.id] = way_to(region.id, self._cell_ports[region.id], rtt_s, self.folder)
 
     def _prepare_models(self) -> None:
         if self._models is not None:
             shutil.copytree(self._models, self.folder.models)
         else:
-            _run(python("inference.digits", "--output", self.folder.models))
+            run_command(python("inference.digits", "--output", self.folder.models))
 
     # Life -----------------------------------------------------------------------------------------------------------
 
@@ -249,6 +154,8 @@ class World:
 
         The cells first: Envoy's first health check must find them, because it counts for some seconds.
         """
+        for way in self.ways.values():
+            way.relay.start()
         for cell in self.cells.values():
             cell.start()
         self.sidecar.start()
@@ -266,6 +173,8 @@ class World:
         await asyncio.to_thread(self.envoy.stop)
         await asyncio.to_thread(self.sidecar.stop)
         await asyncio.gather(*(asyncio.to_thread(cell.stop) for cell in self.cells.values()))
+        for way in self.ways.values():
+            way.relay.kill()  # it has nothing to finish
 
     def kill_all(self) -> None:
         """End every process at once, for when there is no time left."""
@@ -284,7 +193,7 @@ class World:
 
     async def answers(self, child: Child, url: str) -> None:
         """Wait until `url` answers 200, while `child` runs."""
-        async with httpx.AsyncClient(timeout=1.0, trust_env=False) as client:
+        async with _client(1.0) as client:
 
             async def ready() -> bool:
                 child.check()
@@ -306,7 +215,7 @@ class World:
 
     async def metrics(self) -> str:
         """Give the sidecar's metrics in Prometheus' text form."""
-        async with httpx.AsyncClient(timeout=2.0, trust_env=False) as client:
+        async with _client(2.0) as client:
             return (await client.get(f"{self.sidecar_admin}/metrics")).text
 
     async def metric(self, sample: str) -> float:
@@ -322,34 +231,27 @@ class World:
         return all(f'situs_region_up{{region="{region}"}} 1.0' in text for region in self.cells)
 
     def _children(self) -> tuple[Child, ...]:
-        return (*self.cells.values(), self.sidecar, self.envoy)
+        return (*(way.relay for way in self.ways.values()), *self.cells.values(), self.sidecar, self.envoy)
 
     # Commands and evidence ------------------------------------------------------------------------------------------
 
     def run_situs(self, *arguments: str | Path, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run one `situs` command as a person would; with `expect`, any other exit code is an error."""
-        return _run(python("extproc", *arguments), expect=expect)
+        return run_command(python("extproc", *arguments), expect=expect)
 
     def received(self) -> Iterator[Received]:
         """Give what the cells themselves say that they received."""
         for region in self.cells:
-            path = self.folder.received(region)
-            if path.exists():
-                for line in path.read_text().splitlines():
-                    entry = json.loads(line)
-                    yield Received(
-                        region=region,
-                        decision=entry["decision"],
-                        status=entry["status"],
-                        at=datetime.fromisoformat(entry["time"]),
-                    )
+            yield from read_received(self.folder.received(region), region)
+
+
+def _client(timeout_s: float) -> httpx.AsyncClient:
+    # Loading the usual certificates holds up a load of this process for tens of milliseconds, and nothing here has any.
+    return httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=SSLContext(PROTOCOL_TLS_CLIENT))
 
 
 def _example() -> str:
     return (resources.files("extproc.policy") / "examples" / "demo.yaml").read_text(encoding="utf-8")
-
-
-_AS_SHIPPED: Final = Plan()
 
 
 class _Ports:
@@ -359,33 +261,9 @@ class _Ports:
         self.sidecar_admin = free_port()
 
 
-_handed_out: set[int] = set()
-
-
-def free_port() -> int:
-    """Give a loopback port that nobody listens on now and that was not given before."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
-        if port not in _handed_out:
-            _handed_out.add(port)
-            return port
-
-
-def _run(command: list[str | Path], expect: int | None = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(  # noqa: S603 - our own commands
-        [str(part) for part in command], capture_output=True, text=True, check=False
-    )
-    if expect is not None and done.returncode != expect:
-        said = (done.stdout + done.stderr).strip()
-        raise ProcessFailedError(f"{' '.join(map(str, command[1:]))}: exit code {done.returncode}\n{said}")
-    return done
-
-
 @asynccontextmanager
 async def running_world(
-    root: Path, *, models: Path | None = None, envoy: str | None = None, plan: Plan = _AS_SHIPPED
+    root: Path, *, models: Path | None = None, envoy: str | None = None, plan: Plan = AS_SHIPPED
 ) -> AsyncIterator[World]:
     """Prepare and start a world in the empty folder `root`; stop it on the way out."""
     world = World(Folder(root=root), models=models, envoy=envoy, plan=plan)

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.profiles import __main__ as command
-from bench.profiles.client import Client
 from bench.profiles.evidence import Crossing, examine
 from bench.profiles.figures import Figures, percentile, summarise
 from bench.profiles.policies import policy_of, round_trips_s
@@ -23,6 +22,7 @@ from bench.profiles.story import SHORT, tell
 from bench.profiles.table import BEGIN, END, MarkerError, table_in, updated
 from bench.profiles.traffic import EEA, KINDS, PER_CYCLE, kind_at
 from extproc.core.tables import Profile
+from extproc.demo.client import Client
 from extproc.demo.process import Child, python
 from extproc.demo.world import free_port
 from extproc.policy.load import load_policy
@@ -173,7 +173,7 @@ async def test_an_answer_that_breaks_off_is_none_and_its_decision_is_known_all_t
 @contextmanager
 def _relaying(folder: Path, to_port: int) -> Iterator[int]:
     port = free_port()
-    command = python("bench.profiles.relay", str(port), str(to_port), str(_RTT_S))
+    command = python("extproc.demo.relay", str(port), str(to_port), str(_RTT_S))
     child = Child("relay", command, folder / "relay.txt")
     child.start()
     try:

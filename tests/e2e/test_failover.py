@@ -143,6 +143,12 @@ async def test_a_suspension_meets_requests_on_their_way(world: World, visitor: V
     decided_later = await asyncio.gather(*after)
     assert {answer.region for answer in on_their_way} == {_AMS}
     assert all(answer.status == _UNAVAILABLE for answer in decided_later)
+
+    async def reported() -> bool:
+        return await world.metric('situs_deliveries_total{finding="after_order"}') == len(on_their_way)
+
+    await world.until(reported, "Envoy has reported the retries")
+    assert await world.metric("situs_violations_total") == 0
     await world.stop()
 
     found = {each.decision: each.finding for each in _deliveries(world)}

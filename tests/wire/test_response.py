@@ -29,6 +29,8 @@ _STATUSES = {
     Refusal.WRONG_INGRESS: 421,
     Refusal.NO_PERMITTED_REGION: 451,
     Refusal.NO_SERVING_REGION: 503,
+    Refusal.SPILL_REFUSED: 503,
+    Refusal.NO_ELIGIBLE_REGION: 503,
     Refusal.LOG_UNAVAILABLE: 503,
 }
 

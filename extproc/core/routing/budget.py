@@ -19,7 +19,7 @@ IDLE: Final = 0.4
 """A budget of which less is used fades: it would let in too much before the first sign of congestion."""
 FADING: Final = 0.002
 """By which share, with each request that goes well."""
-FADED: Final = 16.0
+FADED: Final = 12.0
 """Not below this: what comes all at once after a quiet night must find room."""
 SEEK: Final = 0.25
 """By how much a budget grows at least with each request that goes well, once nothing was wrong for SEEK_AFTER_S."""
@@ -28,7 +28,7 @@ NEEDED: Final = 0.5
 """A budget shrinks only while so much of it is used."""
 DECREASE: Final = 0.8
 """What is left of a budget after a sign of congestion."""
-PLUNGE: Final = 0.6
+PLUNGE: Final = 0.5
 """What is left of a budget when the region fails or is far slower than at its best."""
 KEPT: Final = 0.2
 """The share of what once went well that is kept whatever happens: a region that got slower by itself, and not by what

@@ -28,6 +28,9 @@ SESSION_BOUND: Final = 1.25
 SPEC: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent hashing with bounded loads" (2018)."""
 OVERFLOW: Final = 2.0
 """Where all are full, the least full takes more, up to so many times its budget; beyond, requests are refused."""
+OVERFLOW_LEAST: Final = 32
+"""But never while fewer than so many are in flight. A stall of the sidecar's own machine looks like congestion in every
+region at once, and budgets are small then: that must cost time, and no request."""
 
 _GOOD: Final = 0
 _UNKNOWN: Final = 1
@@ -164,7 +167,7 @@ def _overflowing(positions: Sequence[int], estimates: Sequence[Estimate], quotas
         for n in positions
         if not (estimate := estimates[n]).has_room
         and estimate.state is not HealthState.HALF_OPEN
-        and estimate.fullness < OVERFLOW
+        and estimate.in_flight < max(OVERFLOW_LEAST, OVERFLOW * (estimate.budget or 0))
         and ((quota := quotas[n]) is None or estimate.in_flight < quota)
     ]
     full.sort(key=lambda n: estimates[n].fullness)

@@ -22,9 +22,9 @@ def at(i: int, latency_s: float) -> Estimate:
 NEAR, MIDDLE, FAR = at(0, 0.01), at(1, 0.05), at(2, 0.2)
 
 
-def full(each: Estimate, *, in_flight: int = 10) -> Estimate:
-    """Give the same region with all of its budget of 10 in use."""
-    return each._replace(in_flight=in_flight, budget=10)
+def full(each: Estimate, budget: int = 10, *, in_flight: int = 10) -> Estimate:
+    """Give the same region with all of its budget in use."""
+    return each._replace(in_flight=in_flight, budget=budget)
 
 
 def busy(each: Estimate, in_flight: int) -> Estimate:
@@ -60,8 +60,17 @@ def busy(each: Estimate, in_flight: int) -> Estimate:
         ("what is full comes after what has room", [full(NEAR), busy(MIDDLE, 9), busy(FAR, 0)], (1, 2, 0)),
         ("all full: the least full first", [full(NEAR, in_flight=15), full(MIDDLE, in_flight=12)], (1, 0)),
         ("all full: equally full, the nearest", [full(NEAR), full(MIDDLE)], (0, 1)),
-        ("at twice its budget a region takes nothing", [full(NEAR, in_flight=20), full(MIDDLE, in_flight=19)], (1,)),
-        ("all at twice their budgets", [full(NEAR, in_flight=20), full(MIDDLE, in_flight=20)], ()),
+        (
+            "at twice its budget a region takes nothing",
+            [full(NEAR, 20, in_flight=40), full(MIDDLE, 20, in_flight=39)],
+            (1,),
+        ),
+        ("all at twice their budgets", [full(NEAR, 20, in_flight=40), full(MIDDLE, 20, in_flight=40)], ()),
+        (
+            "small budgets refuse nothing before OVERFLOW_LEAST",
+            [full(NEAR, in_flight=31), full(MIDDLE, in_flight=32)],
+            (0,),
+        ),
         ("half open and full is not overfilled", [estimate(0, HALF_OPEN, budget=1, in_flight=1), full(MIDDLE)], (1,)),
         ("a budget of nothing is no division by it", [estimate(0, budget=0, in_flight=0)], (0,)),
         ("a missed promise means nothing to a legal-first policy", [estimate(0, missing_slo=True), MIDDLE], (0, 1)),

@@ -32,7 +32,10 @@ class Client:
 
     async def ask(self, request: bytes) -> Reply:
         """Send one request and wait for the whole answer; the latency holds both, but no opening of a connection."""
-        reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            reader, writer = await self._connection()
+        except OSError:
+            return Reply(status=0, headers={}, body=b"", latency_s=0.0)
         began_s = time.perf_counter()
         headers: dict[str, str] = {}
         try:
@@ -49,6 +52,14 @@ class Client:
         else:
             self._idle.append((reader, writer))
         return Reply(status=status, headers=headers, body=body, latency_s=latency_s)
+
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof() and not writer.is_closing():
+                return reader, writer
+            writer.close()
+        return await asyncio.open_connection("127.0.0.1", self._port)
 
     async def close(self) -> None:
         """Close every connection; no request may be on its way."""
