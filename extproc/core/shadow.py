@@ -5,7 +5,6 @@ from enum import StrEnum
 from extproc.core.decide import Decision
 from extproc.core.ids import RegionId
 from extproc.core.jurisdiction import Verdict
-from extproc.core.reasons import Refusal
 from extproc.core.steering import Deny
 
 

@@ -1,4 +1,4 @@
-"""Failing over through a real Envoy: a region is lost, or gets slow; all are lost; an order meets requests on their way.
+"""Failing over through a real Envoy: a region is lost, or slow; all are lost; an order meets requests on their way.
 
 Between Envoy and each cell lies a way that can be made slow, cut and held (:mod:`extproc.demo.ways`). What recovery
 takes is judged by the decision log, which holds every attempt that Envoy made.

@@ -49,7 +49,8 @@ class Reports:
         message.http_logs.log_entry.append(entry)
         self._messages.put_nowait(message.SerializeToString())
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    async def messages(self) -> AsyncIterator[bytes]:
+        """Give what is sent, as it comes."""
         while (message := await self._messages.get()) is not None:
             yield message
 
@@ -61,7 +62,7 @@ async def reporting(sidecar: Sidecar) -> AsyncIterator[Reports]:
     async with grpc.aio.insecure_channel(sidecar.setup.socket) as channel:
         method: grpc.aio.StreamUnaryMultiCallable[bytes, bytes]
         method = channel.stream_unary(f"/{ACCESS_LOG_SERVICE}/StreamAccessLogs")
-        call = method(reports)
+        call = method(reports.messages())
 
         async def counted() -> bool:
             return await sidecar.metric("situs_access_log_streams") == 1

@@ -43,6 +43,16 @@ def test_the_readme_shows_the_help_that_the_program_gives() -> None:
         assert done.stdout.rstrip() == shown.rstrip(), f"{command}: the README shows something else"
 
 
+def test_the_readme_has_the_figures_of_the_last_simulation() -> None:
+    """What the README leads with is what `python -m bench.routing` wrote last."""
+    tables = [
+        re.findall(r"<!-- routing-table -->.*?<!-- /routing-table -->", path.read_text(), re.DOTALL)
+        for path in (ROOT / "README.md", ROOT / "bench" / "results" / "routing.md")
+    ]
+    assert len(tables[0]) == 1
+    assert tables[0] == tables[1]
+
+
 def test_links_in_documents_lead_somewhere() -> None:
     for path in _tracked():
         if path.suffix != ".md":
