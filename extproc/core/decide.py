@@ -86,7 +86,7 @@ class Refused:
     verdict: Verdict | None = None
 
 
-def decide(
+def decide(  # noqa: PLR0913 - the values of one decision, each by name
     facts: RequestFacts,
     snapshot: Snapshot,
     *,
@@ -98,8 +98,8 @@ def decide(
     """Decide one request. Pure: the same arguments give an equal decision, whenever and wherever.
 
     `now_s` is Unix time in seconds. `shadow_facts` are what the shadow policy reads of the same request; None where it
-    reads the same. `moment` is what tier 2 knows of this moment alone. Never raises for any facts: what cannot be decided
-    is a refusal.
+    reads the same. `moment` is what tier 2 knows of this moment alone. Never raises for any facts: what cannot be
+    decided is a refusal.
     """
     unfit = () if facts.model is None else snapshot.fitness.get(facts.model, ())
     shadow = _shadowed(facts, shadow_facts, snapshot, now_s)
