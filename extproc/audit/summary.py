@@ -69,7 +69,7 @@ def _summarise_drill(drill: pb.Drill) -> str:
     parts.append("passed" if drill.passed else "failed")
     if drill.HasField("recovery_s"):
         target = f" of {drill.rto_target_s:g}" if drill.HasField("rto_target_s") else ""
-        parts.append(f"back after {drill.recovery_s:g}{target} s")
+        parts.append(f"back after {round(drill.recovery_s, 3):g}{target} s")
     return ", ".join(parts)
 
 

@@ -110,5 +110,7 @@ def parse_reference(text: str) -> tuple[str, int]:
     """Read where an entry stands, as `LOG:ENTRY`. Raises MalformedError."""
     name, colon, index = text.rpartition(":")
     if not colon or not name or not index.isascii() or not index.isdigit():
-        raise MalformedError(f"{text}: neither a decision's id nor LOG:ENTRY")
+        raise MalformedError(
+            f"{text}: neither a decision's id nor LOG:ENTRY. Mend: take one that `situs audit verify` names"
+        )
     return name.rstrip("/"), int(index)

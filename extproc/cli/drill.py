@@ -30,6 +30,11 @@ _INTERRUPTED: Final = 130
 _PIPE_WIDTH: Final = 160
 _STOPPERS: Final = (signal.SIGTERM, signal.SIGHUP)
 
+_USAGE: Final = """\
+situs drill (--all | SCENARIO ...) [--rate N] [--report FILE] [--json] [--key FILE] [--dir DIR] [...]
+       situs drill (--all | SCENARIO ...) --live [--yes] --url URL --policy FILE --log DIR --key FILE --report FILE
+                   [--header NAME: VALUE] [--body FILE] [--overrides FILE] [--approved-by NAME]
+                   [--break COMMAND] [--mend COMMAND] [...]"""
 _EPILOG: Final = dedent(
     """\
     scenarios:
@@ -77,6 +82,7 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         help="rehearse failover, measure it, and leave a signed record",
         description="Rehearse failover on a system that is started for it, or on a live one; measure it, and hold it "
         "to what the policy promises.",
+        usage=_USAGE,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -156,7 +162,7 @@ async def _live(args: argparse.Namespace) -> int:
         policy=args.policy,
         log=args.log,
         overrides=args.overrides,
-        approved_by=tuple(dict.fromkeys(args.approved_by)),
+        approved_by=tuple(dict.fromkeys(name.strip() for name in args.approved_by)),
         break_command=args.break_command,
         mend_command=args.mend_command,
     )

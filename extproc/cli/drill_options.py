@@ -107,16 +107,16 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
 def usage_fault(args: argparse.Namespace) -> str | None:
     """Say what is wrong with the options as a whole, None where nothing is."""
     if args.all == bool(args.scenario):
-        return f"name what to rehearse, or give --all, and not both. Mend: name some of {', '.join(_NAMES)}"
+        return f"name what to rehearse, or give --all, and not both. Mend: give --all, or some of {', '.join(_NAMES)}"
     wrong = [name for name in (_DEMO_ONLY if args.live else _LIVE_ONLY) if getattr(args, name)]
     if wrong:
         where = "without --live" if args.live else "with --live"
-        return f"{', '.join(map(_flag, wrong))} can be used only {where}"
+        return f"{', '.join(map(_flag, wrong))} can be used only {where}. Mend: choose which system is drilled"
     missing = [name for name in _LIVE_NEEDS if args.live and getattr(args, name) is None]
     if missing:
-        return f"a live system needs {', '.join(map(_flag, missing))}"
+        return f"a live system needs {', '.join(map(_flag, missing))}. Mend: see the examples of `situs drill --help`"
     if args.body is not None and not args.body.is_file():
-        return f"--body: {args.body} is no file"
+        return f"--body: {args.body} is no file. Mend: name the file that holds what a request sends"
     return None
 
 

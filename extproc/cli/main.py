@@ -47,9 +47,9 @@ class _Parser(argparse.ArgumentParser):
         self.exit(1, f"{self.prog}: {message}. Try: {self.prog} --help\n")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Make the parser of all commands."""
-    parser = _Parser(
+def build_parser(asked: str | None = None) -> argparse.ArgumentParser:
+    """Make the parser of all commands; with `asked`, the command that will be run, only as much as that one needs."""
+    parser: argparse.ArgumentParser = _Parser(
         prog="situs",
         description="Jurisdiction first, then latency: routes each AI request to a region that may process it, "
         "and proves it.",
@@ -58,14 +58,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"situs {version('situs')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (serve, demo, drill, policy, mesh, audit, suspend, resume, status):
+    for module in (serve, demo, drill, policy, mesh):
+        module.register(commands)
+    audit.register(commands, is_asked=asked in (None, "audit"))
+    for module in (suspend, resume, status):
         module.register(commands)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = build_parser(next(iter(words), None)).parse_args(words)
     try:
         code: int = args.run(args)
         sys.stdout.flush()

@@ -20,8 +20,13 @@ _CONTROL: Final = "unix:/run/situs/control.sock"
 _EPILOG = dedent(
     """\
     Asks the control socket, so the sidecar must have been started with --control, and you must be root, its own user,
-    or one whom its --control-user names. A region's budget is how many requests may be in flight there before the next
-    permitted region is used.
+    or one whom its --control-user names.
+
+    STATE      up, down, half_open (tried with one request at a time), or unknown (nothing was seen of it lately)
+    LATENCY    the round trip as measured; where nothing is measured, decisions go by the policy's rtt_ms
+    IN FLIGHT  requests there now, of the budget: how many may be there before the next permitted region is used; `-`
+               while Envoy reports to no worker, so that nobody can count
+    then       what keeps requests away: orders, drains, missed promises, models that it may not serve now
 
     examples:
       situs status

@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import BadStatusLine, HTTPConnection, HTTPException, RemoteDisconnected
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +46,10 @@ def ask(address: str, path: str, order: Mapping[str, object] | None = None) -> d
         status, body = _exchange(connection, path, order)
     except TimeoutError as error:
         raise ControlError(f"{address} did not answer within {ANSWER_S:g} s. Mend: {_UNKNOWN}") from error
+    except BadStatusLine as error:
+        if isinstance(error, RemoteDisconnected):
+            raise ControlError(f"{address} broke off: {error}. Mend: {_UNKNOWN}") from error
+        raise ControlError(f"{address} does not speak HTTP. Mend: {_ANOTHER}") from error
     except (OSError, HTTPException) as error:
         raise ControlError(f"{address} broke off: {error!r}. Mend: {_UNKNOWN}") from error
     finally:
@@ -53,6 +57,7 @@ def ask(address: str, path: str, order: Mapping[str, object] | None = None) -> d
     return _answer_of(address, status, body)
 
 
+_ANOTHER: Final = "name the sidecar's control socket, which is not the one on which Envoy calls it"
 _UNKNOWN: Final = "see what the sidecar says in its event log; an order may have been written nevertheless"
 
 
@@ -74,9 +79,9 @@ def _answer_of(address: str, status: int, body: bytes) -> dict[str, Any]:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise ControlError(f"{address} does not answer in JSON. Mend: name the sidecar's control socket") from error
+        raise ControlError(f"{address} does not answer in JSON. Mend: {_ANOTHER}") from error
     if not isinstance(document, dict):
-        raise ControlError(f"{address} answers something else. Mend: name the sidecar's control socket")
+        raise ControlError(f"{address} answers something else. Mend: {_ANOTHER}")
     if status == HTTPStatus.OK:
         return document
     said = _shown(str(document.get("error", f"it answers {status}")))
@@ -97,7 +102,10 @@ def _unreachable(file: Path, error: OSError) -> str:
         case ConnectionRefusedError():
             mend = "its sidecar has ended. Mend: start it, or give the order with --overrides"
         case PermissionError():
-            mend = "you may not open it. Mend: be root, the sidecar's user or one of its group"
+            mend = (
+                "you may not open it. Mend: be root or the sidecar's user, or have the sidecar started with "
+                "--control-user and be in the socket's group"
+            )
         case BlockingIOError() | TimeoutError():
             mend = "too many wait there. Mend: try again, or give the order with --overrides"
         case _:

@@ -8,7 +8,6 @@ One reading for both ways: the commands write the same document for a file at ha
 `permit` or `model` may stand for `region`, and an order to resume has no `until`.
 """
 
-import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Final
 
 from extproc.control.errors import OrderError
 from extproc.core.overrides import Resumption, Suspension, TargetKind
+from extproc.policy.approvers import person_of
 from extproc.policy.override_file import Orders, change_overrides, new_override_id
 from extproc.policy.parse.overrides import LONGEST_NAME, LONGEST_REASON, LONGEST_TARGET, MOST_APPROVERS
 from extproc.policy.parse.scalars import parse_end
@@ -178,15 +178,10 @@ def _approvers(action: Action, written: object) -> tuple[str, ...]:
     if len(written) > MOST_APPROVERS:
         raise OrderError(f"{len(written)} approvers are too many. Mend: name at most {MOST_APPROVERS}")
     names = [_text({"an approver": each}, "an approver", LONGEST_NAME) for each in written]
-    people = {_person(name): name for name in reversed(names)}
+    people = {person_of(name): name for name in reversed(names)}
     if len(people) < LEAST_APPROVERS:
         raise OrderError(f"{noun} needs two approvers. Mend: name two different people, --approved-by once for each")
     return tuple(sorted(people.values()))
-
-
-def _person(name: str) -> str:
-    """Give what makes a name the name of somebody: not its capitals, its blanks or the form of its letters."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _text(document: Mapping[str, object], key: str, longest: int) -> str:

@@ -20,7 +20,7 @@ from extproc.control.desk import Desk
 from extproc.control.http import Answer, BadRequestError, receive, refusal
 from extproc.control.peers import Peer, peer_of, permitted_uids
 from extproc.control.running import Running
-from extproc.wire.socket import SocketClaim
+from extproc.wire.socket import UNIX, SocketClaim
 
 _log = structlog.get_logger(__name__)
 
@@ -61,15 +61,16 @@ class ControlServer:
         Raises OSError, with the mend, where that cannot be, and ControlError for a user whom nobody knows.
         """
         permitted = permitted_uids(users)
-        claim = SocketClaim(address)
-        if claim.path is None:
+        if not address.startswith(UNIX):
             raise OSError(f"--control {address} is no Unix socket. Mend: write unix:/path")
+        claim, path = SocketClaim(address), Path(address.removeprefix(UNIX))
         try:
-            listening = _listen(claim.path)
+            _check_folder(path)
+            listening = _listen(path)
         except BaseException:
             claim.release()
             raise
-        server = cls(claim, claim.path, Desk(running, overrides, clock=clock), permitted)
+        server = cls(claim, path, Desk(running, overrides, clock=clock), permitted)
         server._server = await asyncio.start_unix_server(server._accept, sock=listening)
         _log.info("control socket", address=address, uids=sorted(permitted))
         return server
@@ -151,6 +152,19 @@ def _stranger(peer: Peer) -> Answer:
         f"sidecar with --control-user {peer.uid}"
     )
     return refusal(HTTPStatus.FORBIDDEN, message)
+
+
+def _check_folder(path: Path) -> None:
+    """Refuse a folder in which anybody may put another socket in our place, and take orders that nobody carries out.
+
+    Raises OSError with the mend.
+    """
+    mode = path.parent.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        raise OSError(
+            f"cannot listen on unix:{path}: anybody may write to the folder {path.parent}, and put a socket of theirs "
+            f"in the place of this one. Mend: chmod o-w {path.parent}, or choose a folder of yours"
+        )
 
 
 def _listen(path: Path) -> socket.socket:

@@ -42,7 +42,8 @@ class Transfer:
 class Shadowed:
     """What the shadow policy says of the same request: a verdict, with the refusal that follows from it if one does.
 
-    `facts` are None where the shadow policy read the same of the request as the live one.
+    `facts` are None where the shadow policy read the same of the request as the live one. Which regions are unfit is
+    seen for the live policy: what only the shadow policy binds them to is not.
     """
 
     policy: PolicyRevision
@@ -187,13 +188,16 @@ def rule(
         )
     except Undecided as undecided:
         return Refused(deny=Deny(refusal=undecided.refusal))
-    if not verdict.permitted:
-        return Refused(verdict=verdict, deny=_nothing_permitted(verdict))
+    nothing = None if verdict.permitted else _nothing_permitted(verdict)
+    if nothing is not None and nothing.refusal is Refusal.NO_PERMITTED_REGION:
+        return Refused(verdict=verdict, deny=nothing)
 
-    # 4. Whether it may be here at all: its data has already moved to where TLS ended.
+    # 4. Whether it may be here at all: its data has already moved to where TLS ended, and waiting would not help that.
     if not verdict.ingress and policy.on_mismatch is not OnMismatch.OBSERVE:
         host = _redirect(epoch, verdict.jurisdictions) if policy.on_mismatch is OnMismatch.REDIRECT else None
         return Refused(verdict=verdict, deny=Deny(refusal=Refusal.WRONG_INGRESS, redirect_host=host))
+    if nothing is not None:
+        return Refused(verdict=verdict, deny=nothing)
     return Permitted(verdict=verdict, tenant=tenant)
 
 

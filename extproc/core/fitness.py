@@ -4,7 +4,7 @@ An unfit region is *not permitted*, so this belongs to tier 1: nothing of tier 2
 whether the region can be reached, which is health. What a sidecar has seen enters as values with their times.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Final, TypeAlias
@@ -76,6 +76,40 @@ def fitness_of(
             elif stale is not None:
                 unfit.setdefault(model, []).append(Unfit(region=region.id, why=Exclusion.DEPENDENCY_STALE, by=stale))
     return {model: tuple(found) for model, found in unfit.items()}
+
+
+def held(fitness: Fitness, of: Sequence[Region], regions: Sequence[Region]) -> Fitness:
+    """Give what may be believed for the catalogue `regions` of a fitness that was found for another one, `of`.
+
+    What was found unfit stays so. What must now show something else, or more, than it was held to is unfit until it
+    was looked at: it is not known to have shown that.
+    """
+    found = {(each.region, model): each for model, unfit in fitness.items() for each in unfit}
+    before = {region.id: region for region in of}
+    unfit: dict[ModelId, list[Unfit]] = {}
+    for region in regions:
+        known = before.get(region.id)
+        for model, approval in region.models.items():
+            each = found.get((region.id, model)) or _unlooked(region, known, model, approval)
+            if each is not None:
+                unfit.setdefault(model, []).append(each)
+    return {model: tuple(each) for model, each in unfit.items()}
+
+
+def _unlooked(region: Region, known: Region | None, model: ModelId, approval: Approval) -> Unfit | None:
+    """Tell why a model that was not unfit in a region, as that was `known`, cannot be taken for fit there now."""
+    held_to = None if known is None else known.models.get(model)
+    if approval.is_bound and not (
+        held_to is not None
+        and approval.version in (None, held_to.version)
+        and approval.digest in (None, held_to.digest)
+    ):
+        return Unfit(region=region.id, why=Exclusion.MODEL_UNVERIFIED)
+    for name, max_age_s in region.needs.items():
+        # For a model that is new there, nobody has looked at what the region depends on.
+        if known is None or held_to is None or max_age_s < known.needs.get(name, inf):
+            return Unfit(region=region.id, why=Exclusion.DEPENDENCY_STALE, by=name)
+    return None
 
 
 def _stale(region: Region, seen: Mapping[DependencyId, Freshness], now_s: float) -> DependencyId | None:

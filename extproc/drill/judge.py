@@ -28,7 +28,7 @@ def judge(played: Played, evidence: Evidence, received: Sequence[Received] | Non
     sent = timeline_of(played)
     # 1. When was service there again?
     since_s = _interrupted_s(played, sent, evidence)
-    back = None if since_s is None else recovered(sent, since_s, share=terms.share)
+    back = None if since_s is None else recovered(sent, since_s, share=terms.share, at_first=terms.at_first)
     if terms.lasts and since_s is not None and back is not None and since_s < played.mended_s <= back.at_s:
         back = None  # the mending brought it back, and not the system
     recovery_s = None if since_s is None or back is None else back.ended_s - since_s
@@ -46,7 +46,8 @@ def judge(played: Played, evidence: Evidence, received: Sequence[Received] | Non
         watched_s = (played.mended_s if terms.lasts else played.ended_s) - since_s
         faults.append(f"service was not there again in the {watched_s:.1f} s that were watched")
     if recovery_s is not None and recovery_s > targets.rto_s:
-        faults.append(f"service was there again after {recovery_s:.2f} s, and {targets.rto_s:g} s are promised")
+        whose = "are promised" if targets.stated else "is the target where the policy promises nothing"
+        faults.append(f"service was there again after {recovery_s:.2f} s, and {targets.rto_s:g} s {whose}")
     if back is not None and (again := relapses(sent, back, share=terms.share)):
         faults.append(f"{again} requests were not served properly although service had been there again")
     if terms.unnoticed and len(failed) > before:

@@ -23,6 +23,7 @@ from extproc.drill.scenarios import Scenario
 from extproc.drill.system import Fault
 from extproc.ledger.housekeeping import DrillMode
 from extproc.names import DECISION_HEADER
+from extproc.policy.approvers import person_of
 from extproc.policy.load import load_policy
 
 _APPROVERS: Final = 2
@@ -75,8 +76,10 @@ def check_means(scenarios: Sequence[Scenario], means: Means) -> None:
     if Scenario.SUSPENSION in scenarios:
         if means.overrides is None:
             raise CannotError("suspension: no override file is known. Mend: give --overrides, as `situs serve` has it")
-        if len(set(means.approved_by)) < _APPROVERS:
-            raise CannotError("suspension: an order needs two approvers. Mend: give --approved-by twice, two names")
+        if len({person_of(name) for name in means.approved_by} - {""}) < _APPROVERS:
+            raise CannotError(
+                "suspension: an order needs two approvers. Mend: name two different people, --approved-by once for each"
+            )
 
 
 class LiveSystem:

@@ -143,7 +143,9 @@ def _serving(load: Load) -> RegionId:
     unserved = Counter(f"{a.status} {a.reason or ''}".strip() for a in answers if a.status != _SERVED)
     if not answers or unserved.total() > _MOST_UNSERVED * len(answers):
         why = ", ".join(f"{count} times {what}" for what, count in unserved.most_common(3)) or "no answer came"
-        raise UnfitSystemError(f"the system does not serve to begin with: {why}. Mend: mend that first")
+        raise UnfitSystemError(
+            f"the system does not serve to begin with: {why}. Mend: send what is served, or mend the system first"
+        )
     regions = Counter(answer.region for answer in answers[len(answers) // 2 :] if answer.region is not None)
     if not regions:
         raise UnfitSystemError(
@@ -153,5 +155,6 @@ def _serving(load: Load) -> RegionId:
 
 
 def _is_back(played: Played) -> bool:
-    since_s = played.struck_s
-    return recovered(timeline_of(played), since_s, share=TERMS[played.scenario].share) is not None
+    terms = TERMS[played.scenario]
+    sent = timeline_of(played)
+    return recovered(sent, played.struck_s, share=terms.share, at_first=terms.at_first) is not None

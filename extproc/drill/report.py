@@ -162,9 +162,10 @@ _SYSTEMS: Final = {
 _COUNTS: Final = (
     "The time to recover counts from the first failed attempt or request after the fault; in a brown-out and a "
     "suspension, where nothing needs to fail, from the fault. Service is there again with the first request that is "
-    "served properly and is followed by a second of such. A record is lost when a client has a decision's id of which "
-    "the log knows nothing. `outside permitted` counts requests that a region received without a recorded decision "
-    "that permits it."
+    "served properly and is followed by a second of such; in a brown-out, where a slow region keeps a few requests by "
+    "which it is seen when it is fast again, by a second in which half are, and most at its begin. A record is lost "
+    "when a client has a decision's id of which the log knows nothing. `outside permitted` counts requests that a "
+    "region received without a recorded decision that permits it."
 )
 
 

@@ -29,13 +29,15 @@ class Scenario(StrEnum):
 class Terms:
     """How a scenario is judged.
 
-    `share` is how many of the requests of a second must be served properly for service to be there again. With
+    `share` is how many of the requests of a second must be served properly for service to be there again, and
+    `at_first` how many of the first of them. With
     `from_fault` the time to recover begins with the fault, and not with the first failure: what there is to wait for
     is no failure. What `lasts` until it is mended must be recovered from before. With `unnoticed` no request may fail.
     """
 
     what: str
     share: float = 1.0
+    at_first: float = 0.0
     from_fault: bool = False
     lasts: bool = False
     unnoticed: bool = False
@@ -48,6 +50,7 @@ TERMS: Final[Mapping[Scenario, Terms]] = MappingProxyType(
             what="the region that serves becomes five times slower",
             # A region that is slow keeps a few requests, by which it is seen when it is fast again.
             share=0.5,
+            at_first=0.6,
             from_fault=True,
             lasts=True,
         ),

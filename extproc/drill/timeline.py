@@ -10,6 +10,8 @@ from typing import Final
 
 HOLD_S: Final = 1.0
 """Service is there again when it stays for so long."""
+FIRST_S: Final = 0.25
+"""How service begins is seen in so long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,21 +23,28 @@ class Sent:
     proper: bool
 
 
-def recovered(sent: Sequence[Sent], since_s: float, *, share: float = 1.0, hold_s: float = HOLD_S) -> Sent | None:
+def recovered(
+    sent: Sequence[Sent], since_s: float, *, share: float = 1.0, at_first: float = 0.0, hold_s: float = HOLD_S
+) -> Sent | None:
     """Give the first request since `since_s` that was served properly, with those of the next `hold_s` seconds.
 
     So many of these as `share` says must be proper, and all of them must have been sent: where the drill ends within
-    `hold_s`, nothing is known. None where there is no such request.
+    `hold_s`, nothing is known. Where `share` is less than all, what comes later in that second could make up for what
+    is still slow at its begin: so `at_first` is the share of its first :data:`FIRST_S`. None where there is no such
+    request.
     """
     later = sorted((each for each in sent if each.at_s >= since_s), key=lambda each: each.at_s)
     proper = list(accumulate((each.proper for each in later), initial=0))
-    end = 0
+    end = first = 0
     for index, each in enumerate(later):
         while end < len(later) and later[end].at_s < each.at_s + hold_s:
             end += 1
         if end == len(later):
             return None
-        if each.proper and proper[end] - proper[index] >= share * (end - index):
+        while later[first].at_s < each.at_s + FIRST_S:
+            first += 1
+        is_begun = proper[first] - proper[index] >= at_first * (first - index)
+        if each.proper and is_begun and proper[end] - proper[index] >= share * (end - index):
             return each
     return None
 

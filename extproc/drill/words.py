@@ -18,14 +18,13 @@ def _came(outcome: Outcome) -> str:
         case Scenario.SUSPENSION:
             return (
                 f"The first request that was served elsewhere or refused was answered {took} after the order; {failed}"
-                f"{_refused(outcome)}. Of {outcome.in_flight} requests in flight at that moment, {outcome.after_order} "
-                "were tried again after the order, which the log names (`after_order`); nothing that was decided "
-                f"{ORDER_S:g} s after it or later may reach {outcome.region}."
+                f"{_refused(outcome)}. {_in_flight(outcome)}Nothing that was decided {ORDER_S:g} s after it or later "
+                f"may reach {outcome.region}."
             )
         case Scenario.BROWN_OUT:
             return f"Most requests were answered as fast as before, or nearly, after {took}; {failed}."
         case _ if outcome.recovery_s is None:
-            return f"Nobody noticed: {failed}, and no attempt."
+            return f"Nobody noticed: {failed}, and no attempt did."
         case _:
             return f"After the first failure service was there again in {took}; {failed}."
 
@@ -39,13 +38,23 @@ def _refused(outcome: Outcome) -> str:
     return f", {outcome.refused} were refused with 451" if outcome.refused else ""
 
 
+def _in_flight(outcome: Outcome) -> str:
+    if not outcome.in_flight and not outcome.after_order:
+        return ""
+    return (
+        f"Of {outcome.in_flight} requests in flight at that moment, {outcome.after_order} were tried again after the "
+        "order, which the log names (`after_order`). "
+    )
+
+
 def _kept(outcome: Outcome) -> str:
     account = "the cells' own accounts" if outcome.by_cells else "the answers and Envoy's reports"
     outside = f"{len(outcome.outside)} went" if outcome.outside else "nothing went"
-    lost = f"{len(outcome.lost)} records are lost" if outcome.lost else "no record is lost"
+    lost = len(outcome.lost)
+    records = "no record is" if not lost else "1 record is" if lost == 1 else f"{lost} records are"
     return (
-        f"By {account} {outside} where it was not permitted; of {outcome.records + len(outcome.lost):,} released "
-        f"decisions {lost}."
+        f"By {account} {outside} where it was not permitted; of {outcome.records + lost:,} released "
+        f"decisions {records} lost."
     )
 
 

@@ -24,6 +24,10 @@ FORGOTTEN_AFTER_S: Final = 900.0
 MOST_AWAITED: Final = 50_000
 """Five times what one Envoy is configured to have in flight; at 400 bytes each."""
 
+_LAST: Final = range(100, 500)
+"""ENVOY: statuses of attempts that are never tried again, whatever the mesh file says. The word that the request is
+over comes on another stream, up to a flush interval later: until then it is not in the next region."""
+
 _MOST_GIVEN_UP: Final = 1000
 """At one settling, so that a burst of them does not hold up the requests of today."""
 
@@ -102,7 +106,10 @@ class Deliveries:
             awaited = self._await(ended.decision, _Awaited(since_s=self._clock()))
         if isinstance(ended, AttemptEnded):
             awaited.attempts.append(ended.attempt)
-            self._in_flight.left(ended.decision, ended.attempt.region)
+            if ended.attempt.status in _LAST:
+                self._in_flight.ended(ended.decision)
+            else:
+                self._in_flight.left(ended.decision, ended.attempt.region)
         else:
             awaited.ended = ended
             self._ended[ended.decision] = self._clock()

@@ -4,14 +4,15 @@ A decision takes `current` once and uses nothing else, so no decision ever mixes
 it is immutable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from extproc.core.fitness import Fitness
+from extproc.core.fitness import Fitness, held
 from extproc.core.ids import RegionId
 from extproc.core.reading import Reading
 from extproc.core.routing.standing import UNSEEN, Standing
 from extproc.core.snapshot import Snapshot
+from extproc.core.tables import Region
 from extproc.detect import Classifier
 from extproc.sealed.keys import Keys
 from extproc.sealed.sealer import Sealer
@@ -55,27 +56,34 @@ class Current:
 class Live:
     """Holds the current state; swapped whole by the watchers, read once by each decision."""
 
-    def __init__(self, configuration: Configuration, keys: Keys | None = None) -> None:
-        """Decide by `configuration`. Raises ConfigurationError when it needs erasable keys and there are none."""
+    def __init__(self, configuration: Configuration, keys: Keys | None = None, *, checks_models: bool = False) -> None:
+        """Decide by `configuration`. Raises ConfigurationError when it needs erasable keys and there are none.
+
+        `checks_models` tells that somebody finds out which regions are fit. What that one has not held against the
+        policy in force yet is then unfit; else nothing is, because nobody can say.
+        """
         self._keys = keys
+        self._checks = checks_models
+        self._fitness: Fitness = {}
+        self._fitness_of: Sequence[Region] = ()
         self.configuration = configuration
-        self.current = _current(configuration, {}, {}, {}, keys)
+        self.current = _current(configuration, {}, self._believed(configuration.tables.regions), {}, keys)
 
     def with_configuration(self, configuration: Configuration) -> Current:
         """Make what :meth:`configure` puts in force; regions that remain keep their standing.
 
         Raises ConfigurationError when it needs erasable keys and there are none.
         """
-        return _current(
-            configuration, self._standings(), self.current.snapshot.fitness, self.current.regions, self._keys
-        )
+        fitness = self._believed(configuration.tables.regions)
+        return _current(configuration, self._standings(), fitness, self.current.regions, self._keys)
 
     def configure(self, configuration: Configuration, made: Current) -> None:
         """Decide by another configuration from now on, with what is known of the regions at this moment."""
         standings = self._standings()
-        before, snapshot = self.current.snapshot, made.snapshot
-        latest = tuple(standings.get(region.id, UNSEEN) for region in snapshot.policy.regions)
-        self.current = replace(made, snapshot=replace(snapshot, standings=latest, fitness=before.fitness))
+        snapshot = made.snapshot
+        regions = snapshot.policy.regions
+        latest = tuple(standings.get(region.id, UNSEEN) for region in regions)
+        self.current = replace(made, snapshot=replace(snapshot, standings=latest, fitness=self._believed(regions)))
         self.configuration = configuration
 
     def region_of(self, cluster: str) -> RegionId | None:
@@ -95,9 +103,23 @@ class Live:
         changed = (*snapshot.standings[:index], standing, *snapshot.standings[index + 1 :])
         self.current = replace(self.current, snapshot=replace(snapshot, standings=changed))
 
-    def fitness(self, fitness: Fitness) -> None:
-        """Decide with these regions as unfit from now on, and no others."""
-        self.current = replace(self.current, snapshot=replace(self.current.snapshot, fitness=fitness))
+    def fitness(self, fitness: Fitness, regions: Sequence[Region]) -> None:
+        """Decide with these regions as unfit from now on, and no others. It was found for the catalogue `regions`.
+
+        Whoever found it may not have heard of the policy in force yet, or of a newer one already. What that policy asks
+        and the catalogue did not is unfit.
+        """
+        self._fitness, self._fitness_of = fitness, regions
+        snapshot = self.current.snapshot
+        self.current = replace(
+            self.current, snapshot=replace(snapshot, fitness=self._believed(snapshot.policy.regions))
+        )
+
+    def _believed(self, regions: Sequence[Region]) -> Fitness:
+        """Give the fitness to decide with by a policy that has these regions."""
+        if not self._checks or tuple(regions) == tuple(self._fitness_of):
+            return self._fitness
+        return held(self._fitness, self._fitness_of, regions)
 
 
 def _current(

@@ -72,7 +72,7 @@ class Metrics:
         )
         self.inert = Gauge(
             "situs_inert_orders",
-            "Legal orders about regions that the policy does not have.",
+            "Legal orders about regions, permits or models that the policy does not have.",
             registry=self.registry,
         )
         self.stale = Gauge(

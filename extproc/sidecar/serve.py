@@ -118,7 +118,8 @@ class Sidecar:
         self._keys = keys
         self.team = team
         self.metrics = Metrics()
-        self.live = Live(configuration, keys)
+        checks_models = bool(settings.endpoints) if team is None else settings.probing.cells
+        self.live = Live(configuration, keys, checks_models=checks_models)
         regions = configuration.tables.regions
         catalogue = [region.id for region in regions] if team is None else team.catalogue
         counters = OwnCounters(len(catalogue)) if team is None else team.counters
@@ -132,7 +133,7 @@ class Sidecar:
                 publish=self.live,
                 clock=self._clock,
                 in_flight=self.in_flight.of,
-                checks_models=bool(settings.endpoints),
+                checks_models=checks_models,
             )
         self.deliveries = Deliveries(
             clock=time.monotonic,

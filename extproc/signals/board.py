@@ -53,8 +53,8 @@ class Publish(Protocol):
         """See a region like this from now on."""
         ...
 
-    def fitness(self, fitness: Fitness) -> None:
-        """See these regions as unfit from now on, and no others."""
+    def fitness(self, fitness: Fitness, regions: tuple[Region, ...]) -> None:
+        """See these regions as unfit from now on, and no others. It was found for the catalogue `regions`."""
         ...
 
 
@@ -143,7 +143,7 @@ class Board:
             return
         _say_what_changed(self._fitness or {}, fitness)
         self._fitness = fitness
-        self._publish.fitness(fitness)
+        self._publish.fitness(fitness, tuple(self._regions.values()))
 
     def _put(self, region: RegionId, after: Learned) -> None:
         before = self._learned[region]

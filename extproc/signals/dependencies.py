@@ -7,6 +7,7 @@ SPEC: RFC 9110 section 8.8.2 (Last-Modified), in the one form that may be sent (
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -61,12 +62,13 @@ async def _ask(  # noqa: PLR0913 - what to ask, for whom, and whom to tell
     depended: Depended,
     clock: Callable[[], float],
 ) -> None:
+    ahead = Ahead()
     while True:
         began_s = time.monotonic()
         max_age_s = next((each.needs.get(name) for each in regions() if each.id == region), None)
         if max_age_s is not None:
             asked_at_s = clock()
-            freshness = freshness_of(await asker.ask(url), asked_at_s)
+            freshness = freshness_of(await asker.ask(url), asked_at_s, ahead)
             if freshness is not None:
                 depended(region, name, freshness)
         await asyncio.sleep(max(0.0, period_of(max_age_s) - (time.monotonic() - began_s)))
@@ -79,11 +81,34 @@ def period_of(max_age_s: float | None) -> float:
     return max(SHORTEST_PERIOD_S, min(max_age_s / 3, LONGEST_PERIOD_S))
 
 
-def freshness_of(answer: Answer | object, asked_at_s: float) -> Freshness | None:
+class Ahead:
+    """When a date that lies ahead was told first: the data is as old as that at least, however long the date is told.
+
+    Without it, data that nobody renews would stay fresh until our clock has caught up with that of the server.
+    """
+
+    def __init__(self) -> None:
+        self._modified_at_s = -math.inf
+        self._first_s = 0.0
+
+    def first_told_s(self, modified_at_s: float, asked_at_s: float) -> float:
+        """Give when this date, or a later one, was told first; asked at `asked_at_s`."""
+        if modified_at_s > self._modified_at_s:
+            self._modified_at_s, self._first_s = modified_at_s, asked_at_s
+        # A moment that has not come is none: our own clock was set back.
+        self._first_s = min(self._first_s, asked_at_s)
+        return self._first_s
+
+    def forget(self) -> None:
+        """Take note that dates do not lie ahead, or not any more."""
+        self._modified_at_s = -math.inf
+
+
+def freshness_of(answer: Answer | object, asked_at_s: float, ahead: Ahead | None = None) -> Freshness | None:
     """Give of when the data is that a probe spoke of; None where it says nothing.
 
     Without a date it is of the moment when it was asked. A date that cannot be read says nothing, and none is later
-    than that moment: a clock that is ahead must not keep old data fresh.
+    than the moment when it was told first, which `ahead` remembers: a clock that is ahead must not keep old data fresh.
     """
     if not isinstance(answer, Answer) or answer.status != _OK:
         return None
@@ -91,7 +116,13 @@ def freshness_of(answer: Answer | object, asked_at_s: float) -> Freshness | None
     if written is None:
         return Freshness(as_of_s=asked_at_s)
     modified_at_s = parse_http_date(written)
-    return None if modified_at_s is None else Freshness(as_of_s=min(modified_at_s, asked_at_s))
+    if modified_at_s is None:
+        return None
+    ahead = ahead or Ahead()
+    if modified_at_s > asked_at_s:
+        return Freshness(as_of_s=ahead.first_told_s(modified_at_s, asked_at_s))
+    ahead.forget()
+    return Freshness(as_of_s=modified_at_s)
 
 
 def parse_http_date(written: str) -> float | None:

@@ -15,8 +15,8 @@ from struct import Struct
 from typing import Final, cast
 
 _HEAD: Final = Struct(">IBB")
-LARGEST: Final = 1 << 22
-"""Bytes of the largest body: a page of metrics is a hundredth of it."""
+LARGEST: Final = 1 << 25
+"""Bytes of the largest body, a catalogue of a hundred thousand approvals; a page of metrics is some 50 kB."""
 MOST_WAITING: Final = 4096
 """Frames that wait for the other end at most, besides states."""
 _BUFFER_BYTES: Final = 1 << 16
@@ -64,6 +64,9 @@ class Kind(IntEnum):
 
     ANSWER = 13
     """Up: the answer to it."""
+
+    LOOKED = 14
+    """Down, a state: the supervisor has just held what is known of the regions against the time; it lives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

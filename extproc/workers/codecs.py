@@ -7,6 +7,7 @@ be.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any, Final
 
 from extproc.core.delivery import Attempt
@@ -18,6 +19,8 @@ from extproc.core.routing.load import LoadReport
 from extproc.core.routing.standing import Standing
 from extproc.core.tables import Approval, Region
 
+_APART: Final = b"\n"
+"""Between two documents: JSON as it is written here has no line breaks."""
 _encode: Final = json.JSONEncoder(separators=(",", ":"), default=sorted).encode
 
 
@@ -42,22 +45,23 @@ def parse_standing(body: bytes) -> tuple[RegionId, Standing]:
     return RegionId(region), Standing(**{**told, "state": HealthState(told["state"])})
 
 
-def format_fitness(fitness: Fitness) -> bytes:
-    """Write which regions may not serve which models."""
-    return dumps(
-        {model: [[unfit.region, unfit.why.value, unfit.by] for unfit in each] for model, each in fitness.items()}
-    )
+def format_fitness(fitness: Fitness, catalogue: bytes) -> bytes:
+    """Write which regions may not serve which models; `catalogue`, as it is written, is what this was found for."""
+    unfit = {model: [[unfit.region, unfit.why.value, unfit.by] for unfit in each] for model, each in fitness.items()}
+    return dumps(unfit) + _APART + catalogue
 
 
-def parse_fitness(body: bytes) -> dict[ModelId, tuple[Unfit, ...]]:
-    """Read which regions may not serve which models."""
-    return {
+def parse_fitness(body: bytes) -> tuple[dict[ModelId, tuple[Unfit, ...]], tuple[Region, ...]]:
+    """Read which regions may not serve which models, and the catalogue that this was found for."""
+    told, _, catalogue = body.partition(_APART)
+    fitness = {
         ModelId(model): tuple(
             Unfit(region=RegionId(region), why=Exclusion(why), by=None if by is None else DependencyId(by))
             for region, why, by in each
         )
-        for model, each in loads(body).items()
+        for model, each in loads(told).items()
     }
+    return fitness, _parse_again(catalogue)
 
 
 def format_regions(regions: Sequence[Region]) -> bytes:
@@ -77,6 +81,10 @@ def parse_regions(body: bytes) -> tuple[Region, ...]:
         )
         for told in loads(body)
     )
+
+
+# The same catalogue comes with each change of a fitness, and a long one takes milliseconds to read.
+_parse_again: Final = lru_cache(maxsize=2)(parse_regions)
 
 
 def attempt_to_plain(attempt: Attempt) -> list[object]:

@@ -28,6 +28,8 @@ STEADY_S: Final = 10.0
 LOG: Final = 74
 CONFIGURATION: Final = 78
 """sysexits' EX_IOERR and EX_CONFIG, as `situs serve` ends with them."""
+OS: Final = 71
+"""sysexits' EX_OSERR, for a worker that could not be started: no memory, no process or no descriptor was left."""
 _LOG_FAILURES: Final = 5
 """In a row, before a log counts as one that cannot be written at all."""
 
@@ -103,7 +105,14 @@ class Crew:
         again = False
         loop = asyncio.get_running_loop()
         while True:
-            code = await self._run(worker, again=again)
+            try:
+                code = await self._run(worker, again=again)
+            except OSError as error:
+                # Where it never could be started, that is not mended by trying again.
+                if worker not in self._ever_served:
+                    raise
+                _log.critical("a worker cannot be started now", worker=worker, error=str(error))
+                code = OS
             began_s = self._began_serving.pop(worker, None)
             if began_s is not None and loop.time() - began_s >= STEADY_S:
                 rest_s, log_failures = FIRST_REST_S, 0

@@ -19,7 +19,15 @@ from extproc.core.tables import Region
 from extproc.sidecar.inflight import Counters
 from extproc.signals.board import Board
 from extproc.workers.channel import Channel, Frame, Kind
-from extproc.workers.codecs import dumps, format_fitness, format_standing, loads, parse_regions, parse_tried
+from extproc.workers.codecs import (
+    dumps,
+    format_fitness,
+    format_regions,
+    format_standing,
+    loads,
+    parse_regions,
+    parse_tried,
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -66,10 +74,12 @@ class Hub:
         index = {region.id: number for number, region in enumerate(regions)}
         self.regions = tuple(regions)
         """As the policy in force has them."""
+        self._places = frozenset(map(_place, regions))
         self._served = served
         self._seats: dict[int, Seat] = {}
         self._standings: dict[RegionId, Frame] = {}
         self._fitness: Frame | None = None
+        self._catalogue, self._catalogue_of = b"[]", tuple[Region, ...]()
         self._reporting = False
         self._asked: dict[int, asyncio.Future[Answer]] = {}
         self._questions = 0
@@ -122,10 +132,17 @@ class Hub:
         self._standings[region] = frame
         self._broadcast(region, frame)
 
-    def fitness(self, fitness: Fitness) -> None:
-        """Tell all workers which regions may not serve which models."""
-        self._fitness = Frame(kind=Kind.FITNESS, body=format_fitness(fitness))
+    def fitness(self, fitness: Fitness, regions: tuple[Region, ...]) -> None:
+        """Tell all workers which regions may not serve which models, and for which catalogue that was found."""
+        if regions != self._catalogue_of:
+            self._catalogue, self._catalogue_of = format_regions(regions), regions
+        self._fitness = Frame(kind=Kind.FITNESS, body=format_fitness(fitness, self._catalogue))
         self._broadcast(Kind.FITNESS, self._fitness)
+
+    def look(self) -> None:
+        """See what only the passing of time has changed, and tell all workers that it was looked at."""
+        self.board.look()
+        self._broadcast(Kind.LOOKED, Frame(kind=Kind.LOOKED))
 
     def _broadcast(self, key: object, frame: Frame) -> None:
         for seat in self._seats.values():
@@ -154,9 +171,7 @@ class Hub:
                 seat.streams = loads(frame.body)
                 self._tell_reporting()
             case Kind.JOIN | Kind.CATALOGUE:
-                self._configure(parse_regions(frame.body))
-                if frame.kind is Kind.JOIN:
-                    self._welcome(seat)
+                self._take_catalogue(seat, parse_regions(frame.body), joins=frame.kind is Kind.JOIN)
             case Kind.SERVING:
                 seat.serving = True
                 self._served(seat.index)
@@ -164,6 +179,26 @@ class Hub:
                 self._answered(loads(frame.body))
             case _:
                 _log.error("a worker sent what no worker sends", worker=seat.index, kind=frame.kind.name)
+
+    def _take_catalogue(self, seat: Seat, regions: tuple[Region, ...], *, joins: bool) -> None:
+        """Learn of a worker's regions, and welcome it; turn it away where Envoy's clusters stand for others.
+
+        A worker that runs refuses such a policy by itself. One that is started again has nothing to hold it against.
+        """
+        elsewhere = sorted(region.id for region in regions if _place(region) not in self._places)
+        if elsewhere:
+            _log.critical(
+                "a worker has a policy with regions that are new or elsewhere, which Envoy was not rendered for, and "
+                "must not serve by it. Mend: take the policy back, or render Envoy's configuration anew, restart Envoy "
+                "with it and then this sidecar",
+                worker=seat.index,
+                regions=elsewhere,
+            )
+            seat.channel.abort()
+            return
+        self._configure(regions)
+        if joins:
+            self._welcome(seat)
 
     def _configure(self, regions: tuple[Region, ...]) -> None:
         if regions != self.regions:
@@ -216,3 +251,8 @@ class Hub:
         future = self._asked.get(question)
         if future is not None and not future.done():
             future.set_result(Answer(reasons=reasons, metrics=metrics, told=more))
+
+
+def _place(region: Region) -> tuple[str, ...]:
+    """Give what a region's cluster stands for in Envoy."""
+    return region.cluster, region.id, region.country, region.subdivision or ""

@@ -6,7 +6,8 @@ worker where it is evidence: a report that cannot be passed on is recorded here,
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Final
 
 import structlog
@@ -36,13 +37,17 @@ _log = structlog.get_logger(__name__)
 
 WELCOME_S: Final = 10.0
 """How long the supervisor may take to tell everything that it knows."""
+SILENT_S: Final = 5.0
+"""A supervisor looks twice a second. One that has not for so long hangs, and would not tell that a region is unfit."""
 
 
 class BoardAway:
     """The way to the supervisor's board."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, look: Callable[[], None]) -> None:
+        """Send through `channel`; `look` is called a few times a second."""
         self._channel = channel
+        self._look = look
         self.dropped = 0
         """Attempts that the supervisor did not take in time."""
 
@@ -64,7 +69,8 @@ class BoardAway:
         self.dropped += not self._channel.send(Frame(kind=Kind.ATTEMPT, body=body))
 
     def look(self) -> None:
-        """Nothing: the supervisor looks."""
+        """See whether the supervisor still looks."""
+        self._look()
 
 
 class Membership:
@@ -76,11 +82,14 @@ class Membership:
         self.catalogue = catalogue
         self._workers = workers
         self._channel = Channel(self._take, self._ended)
-        self.learner = BoardAway(self._channel)
+        self.learner = BoardAway(self._channel, self._look)
         self._member: Member | None = None
         self._welcome = asyncio.Event()
         self._gone = asyncio.Event()
         self._reporting = False
+        self._fitness: bytes | None = None
+        self._looked_s = monotonic()
+        self._silent = False
         self.streams = 0
 
     async def connect(self, own: socket.socket) -> None:
@@ -93,6 +102,7 @@ class Membership:
         Raises OSError where there is no supervisor any more.
         """
         self._member = member
+        self._looked_s = monotonic()
         dropped = Counter(
             "situs_attempts_dropped_total",
             "Attempts that the supervisor did not take in time, so that the board did not learn from them.",
@@ -105,7 +115,10 @@ class Membership:
         for wait in waits:
             wait.cancel()
         if not self._welcome.is_set():
-            raise OSError("the supervisor is gone, or hangs: it has not said what it knows of the regions")
+            raise OSError(
+                "the supervisor is gone, or hangs, or turned this worker away: it has not said what it knows of the "
+                "regions. Mend: see what the supervisor says in the event log"
+            )
 
     def serving(self) -> None:
         """Say that this worker answers requests."""
@@ -145,12 +158,17 @@ class Membership:
             case Kind.STANDING:
                 member.publish.standing(*parse_standing(frame.body))
             case Kind.FITNESS:
-                member.publish.fitness(parse_fitness(frame.body))
+                self._fitness = frame.body
+                if not self._silent:
+                    member.publish.fitness(*parse_fitness(frame.body))
+            case Kind.LOOKED:
+                self._note_look(member)
             case Kind.REPORT | Kind.RETURNED:
                 member.take(parse_report(frame.body))
             case Kind.REPORTING:
                 self._note_reporting(member, is_reporting=loads(frame.body))
             case Kind.WELCOME:
+                self._note_look(member)
                 self._welcome.set()
             case Kind.ASK:
                 self._answer(member, *loads(frame.body))
@@ -161,6 +179,23 @@ class Membership:
         if is_reporting != self._reporting:
             self._reporting = is_reporting
             member.reporting(is_reporting)
+
+    def _note_look(self, member: Member) -> None:
+        self._looked_s = monotonic()
+        if not self._silent:
+            return
+        self._silent = False
+        _log.warning("the supervisor is back")
+        if self._fitness is not None:
+            member.publish.fitness(*parse_fitness(self._fitness))
+
+    def _look(self) -> None:
+        """Take nothing for fit any more while the supervisor hangs: what cells have shown is not believed for ever."""
+        if self._member is None or self._silent or monotonic() - self._looked_s < SILENT_S:
+            return
+        self._silent = True
+        _log.critical("the supervisor hangs: nothing that must be looked at is taken for fit", seconds=SILENT_S)
+        self._member.publish.fitness({}, ())
 
     def _answer(self, member: Member, question: int, with_metrics: bool, with_more: bool) -> None:  # noqa: FBT001 - as it is asked
         self._dropped.inc(self.learner.dropped)

@@ -153,7 +153,7 @@ class Supervisor:
     async def _look_forever(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_S)
-            self.hub.board.look()
+            self.hub.look()
 
     def _served(self, worker: int) -> None:
         _log.info("a worker serves", worker=worker)

@@ -39,7 +39,7 @@ def _ok(body: bytes) -> bytes:
     ("data", "said"),
     [
         (b"", "broke off"),
-        (b"SSH-2.0\r\n", "broke off"),
+        (b"SSH-2.0\r\n", "does not speak HTTP. Mend: name the sidecar's control socket"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{}", "broke off"),
         (b"HTTP/1.1 200 OK\r\n\r\n{}", "no answer of a length"),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{}", "no answer of a length"),

@@ -377,6 +377,14 @@ async def test_one_owner_and_a_stale_file_is_replaced(tmp_path: Path, control: S
     await again.server.close()
 
 
+async def test_a_folder_in_which_anybody_may_put_another_socket_is_refused(tmp_path: Path) -> None:
+    os.chmod(tmp_path, 0o777)  # noqa: PTH101, S103 - pathlib is not for coroutines; what is refused
+    with pytest.raises(OSError, match="anybody may write to the folder"):
+        await start(tmp_path)
+    os.chmod(tmp_path, 0o1777)  # noqa: PTH101, S103 - as /tmp: what is another's cannot be taken away
+    await (await start(tmp_path)).server.close()
+
+
 async def test_something_else_in_its_place_is_not_removed(tmp_path: Path) -> None:
     (tmp_path / "c.sock").write_text("a letter")
     with pytest.raises(OSError, match="something else is there"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.core.fitness import SHOWN_FOR_S, Freshness, Shown, Unfit, fitness_of
+from extproc.core.fitness import SHOWN_FOR_S, Freshness, Shown, Unfit, fitness_of, held
 from extproc.core.ids import Country, DependencyId, ModelId, RegionId
 from extproc.core.reasons import Exclusion
 from extproc.core.tables import Approval, Region
@@ -147,3 +147,76 @@ def test_nothing_stays_fresh_for_ever_without_a_word_of_it(
     seen = {FRA: {VECTORS: Freshness(as_of_s=as_of_s, told_at_s=told_at_s)}}
     now_s = NOW_S + 1000 + max_age_s + later_s + 1
     assert fitness_of([region], {}, seen, now_s=now_s) == {DIGITS: (Unfit(region=FRA, why=STALE, by=VECTORS),)}
+
+
+LOOSE, OTHER = Approval(), Approval(version="2", digest="sha256:bb")
+
+
+@pytest.mark.parametrize(
+    ("what", "before", "after", "why"),
+    [
+        ("the same", BOUND, BOUND, None),
+        ("the promise of a latency is no binding", BOUND, Approval(version="1", digest="sha256:aa", slo_s=1.0), None),
+        ("nothing is bound any more", BOUND, LOOSE, None),
+        ("less is bound", BOUND, Approval(digest="sha256:aa"), None),
+        ("more is bound", Approval(version="1"), BOUND, UNVERIFIED),
+        ("something was not bound", LOOSE, BOUND, UNVERIFIED),
+        ("another is bound", BOUND, OTHER, UNVERIFIED),
+        ("it was not served there", None, BOUND, UNVERIFIED),
+        ("it was not served there, and is not bound", None, LOOSE, None),
+    ],
+)
+def test_what_must_show_something_else_is_unfit_until_it_was_looked_at(
+    what: str, before: Approval | None, after: Approval, why: Exclusion | None
+) -> None:
+    of = (_region(models={} if before is None else {DIGITS: before}),)
+    unfit = held({}, of, (_region(models={DIGITS: after}),))
+    assert unfit == ({} if why is None else {DIGITS: (Unfit(region=FRA, why=why),)}), what
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [({}, {VECTORS: 5.0}, STALE), ({VECTORS: 5.0}, {VECTORS: 4.0}, STALE), ({VECTORS: 5.0}, {VECTORS: 6.0}, None)],
+)
+def test_what_must_be_fresher_is_stale_until_it_was_looked_at(
+    before: Mapping[DependencyId, float], after: Mapping[DependencyId, float], why: Exclusion | None
+) -> None:
+    unfit = held({}, (_region(needs=before),), (_region(needs=after),))
+    assert unfit == ({} if why is None else {DIGITS: (Unfit(region=FRA, why=why, by=VECTORS),)})
+
+
+def test_what_is_unfit_stays_so_and_what_is_gone_is_forgotten() -> None:
+    unfit = {DIGITS: (Unfit(region=AMS, why=UNAPPROVED), Unfit(region=FRA, why=UNAPPROVED))}
+    assert held(unfit, (_region(AMS), _region()), (_region(models={DIGITS: LOOSE}),)) == {
+        DIGITS: (Unfit(region=FRA, why=UNAPPROVED),)
+    }
+
+
+_approvals = st.builds(Approval, version=st.sampled_from([None, "1", "2"]), digest=st.sampled_from([None, "a", "b"]))
+_needs = st.dictionaries(st.sampled_from([VECTORS, CACHE]), st.sampled_from([1.0, 5.0]))
+_catalogues = st.dictionaries(
+    st.sampled_from([FRA, AMS]), st.tuples(st.dictionaries(st.sampled_from([DIGITS, FRAUD]), _approvals), _needs)
+).map(lambda made: tuple(_region(name, models, needs) for name, (models, needs) in made.items()))
+
+
+@given(
+    _catalogues,
+    _catalogues,
+    st.dictionaries(st.sampled_from([FRA, AMS]), st.dictionaries(st.sampled_from([DIGITS, FRAUD]), st.just((GOOD,)))),
+    st.dictionaries(
+        st.sampled_from([FRA, AMS]),
+        st.dictionaries(st.sampled_from([VECTORS, CACHE]), st.sampled_from([NOW_S, NOW_S - 3, NOW_S - 9])),
+    ),
+)
+def test_nothing_is_held_for_fit_that_is_not(
+    of: tuple[Region, ...],
+    regions: tuple[Region, ...],
+    shown: Mapping[RegionId, Mapping[ModelId, tuple[Shown, ...]]],
+    as_of_s: Mapping[RegionId, Mapping[DependencyId, float]],
+) -> None:
+    fresh = {region: {name: Freshness(as_of_s=at_s) for name, at_s in each.items()} for region, each in as_of_s.items()}
+    believed = held(fitness_of(of, shown, fresh, now_s=NOW_S), of, regions)
+    for model, unfit in fitness_of(regions, shown, fresh, now_s=NOW_S).items():
+        assert {each.region for each in unfit} <= {each.region for each in believed.get(model, ())}
+    for unfit in believed.values():
+        assert len({each.region for each in unfit}) == len(unfit)

@@ -28,6 +28,13 @@ def _decide(request: RequestFacts, snapshot: Snapshot, now_s: float = NOW_S) -> 
     return decide(request, snapshot, now_s=now_s, decision_id=_ID)
 
 
+def _unfit(decision: Decision) -> bool:
+    """Tell whether a region would be permitted, were it fit."""
+    return decision.verdict is not None and any(
+        each.exclusion is not None and each.exclusion.is_of_fitness for each in decision.verdict.regions
+    )
+
+
 def _permitted(decision: Decision) -> set[str]:
     if decision.verdict is None:
         return set()
@@ -169,7 +176,7 @@ def test_a_request_in_the_wrong_place_is_never_steered_unless_that_is_observed_o
     elif decision.steering.redirect_host is not None:
         assert decision.steering.refusal is Refusal.WRONG_INGRESS
         assert on_mismatch is OnMismatch.REDIRECT
-        assert _permitted(decision)
+        assert _permitted(decision) or _unfit(decision)
 
 
 @given(facts(), snapshots(), st.lists(st.sampled_from(HealthState), min_size=5, max_size=5))

@@ -150,7 +150,7 @@ def test_in_a_brown_out_a_few_slow_answers_are_borne() -> None:
     of = played(Scenario.BROWN_OUT, shed)
     outcome = judge(of, evidence(of), [], TARGETS)
     assert outcome.passed
-    # In the second from 2.25 on, half of the requests are fast again.
+    # In the quarter of a second from 2.48 on, most of the requests are fast again.
     assert outcome.recovery_s == pytest.approx(0.57, abs=0.02)
     stuck = played(Scenario.BROWN_OUT, lambda at_s: {"latency_s": 0.25} if STRUCK_S <= at_s < MENDED_S else {})
     # It is fast again, but only because it was mended.

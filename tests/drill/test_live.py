@@ -47,6 +47,8 @@ def _means(**other: object) -> Means:
         ([Scenario.RELOAD], _means(break_command="x", mend_command="y"), "are for brown-out"),
         ([Scenario.SUSPENSION], _means(approved_by=_TWO), "give --overrides"),
         ([Scenario.SUSPENSION], _means(overrides=Path("o"), approved_by=("A", "A")), "two approvers"),
+        ([Scenario.SUSPENSION], _means(overrides=Path("o"), approved_by=("A", " a ")), "two approvers"),
+        ([Scenario.SUSPENSION], _means(overrides=Path("o"), approved_by=("A", "")), "two approvers"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is(scenarios: list[Scenario], means: Means, says: str) -> None:

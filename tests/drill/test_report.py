@@ -86,8 +86,8 @@ permitted; of 1,013 released decisions no record is lost.
 ## reload: the policy is replaced under load
 
 The policy is replaced by its next version, and that by another. Nobody noticed: none of 900 requests failed, and no \
-attempt. By the answers and Envoy's reports nothing went where it was not permitted; of 900 released decisions 1 \
-records are lost.
+attempt did. By the answers and Envoy's reports nothing went where it was not permitted; of 900 released decisions 1 \
+record is lost.
 
 - **1 decisions were released of which the log has no record**
 - lost: 01a1ffff-4d03-7df8-a964-f1df65f7d61f
@@ -127,6 +127,7 @@ def test_each_scenario_tells_what_matters_in_it() -> None:
     assert "1.25 s after the order" in told
     assert "3 were refused with 451" in told
     assert "Of 7 requests in flight at that moment, 2 were tried again" in told
+    assert "in flight" not in sentence(replace(order, in_flight=0, after_order=0))
     assert "as fast as before, or nearly, after 143 ms" in sentence(replace(_LOST, scenario=Scenario.BROWN_OUT))
     assert "2 went where" in sentence(replace(_LOST, outside=("a", "b")))
 

@@ -29,6 +29,15 @@ def test_what_was_not_watched_for_a_second_is_not_known() -> None:
     assert recovered([], 0.0) is None
 
 
+def test_what_comes_later_does_not_make_up_for_a_begin_that_is_slow() -> None:
+    # Every second request is slow for half a second, and none after that.
+    sent = _line("+-" * 25 + "+" * 250, 0.01)
+    assert recovered(sent, 0.0, share=0.5) == sent[0]
+    found = recovered(sent, 0.0, share=0.5, at_first=0.6)
+    assert found is not None
+    assert 0.28 <= found.at_s <= 0.32
+
+
 def test_a_share_may_be_slow() -> None:
     sent = _line("+----------+-+-+-+-+-+-+-+-")
     assert recovered(sent, 0.1) is None

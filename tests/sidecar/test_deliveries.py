@@ -118,6 +118,19 @@ def test_a_retry_into_a_region_that_an_order_took_out_is_named() -> None:
     assert [each.finding for each in world.delivered] == [Finding.AFTER_ORDER, Finding.MATCHED]
 
 
+def test_a_request_that_was_answered_counts_nowhere_until_envoy_says_that_it_is_over() -> None:
+    world = _World()
+    world.in_flight.opened()
+    world.decide()
+    world.decide(_OTHER)
+    world.deliveries.take(_attempt(_FRA, status=200))
+    world.deliveries.take(_attempt(_FRA, status=500, decision=_OTHER))  # this one may be tried again
+    assert [world.in_flight.of(region) for region in (_FRA, _AMS)] == [0, 1]
+    for decision in (_ID, _OTHER):
+        world.deliveries.take(_request(decision=decision))
+    assert [world.in_flight.of(region) for region in (_FRA, _AMS)] == [0, 0]
+
+
 def test_requests_are_counted_where_they_are() -> None:
     world = _World()
     world.in_flight.opened()

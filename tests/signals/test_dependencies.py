@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,8 +13,8 @@ from signals.servers import HANG, http, serving
 from extproc.core.fitness import Freshness
 from extproc.core.ids import Country, DependencyId, ModelId, RegionId
 from extproc.core.tables import Approval, Region
-from extproc.signals.asking import Silence, asking
-from extproc.signals.dependencies import ask_forever, freshness_of, parse_http_date, period_of
+from extproc.signals.asking import Answer, Silence, asking
+from extproc.signals.dependencies import Ahead, ask_forever, freshness_of, parse_http_date, period_of
 
 FRA, VECTORS = RegionId("eu-fra"), DependencyId("vectors")
 AT_S = 1_800_000_000.0
@@ -61,6 +62,29 @@ async def test_of_when_the_data_is(said: bytes, as_of_s: float | None) -> None:
     async with serving(said) as server, asking(2) as asker:
         answer = await asker.ask(f"http://{server.place}/freshness")
     assert freshness_of(answer, AT_S) == (None if as_of_s is None else Freshness(as_of_s=as_of_s))
+
+
+def dated(at_s: float) -> Answer:
+    written = format_datetime(datetime.fromtimestamp(at_s, UTC), usegmt=True)
+    return Answer(status=200, headers=httpx.Headers({"last-modified": written}), body=b"", took_s=0.01)
+
+
+@pytest.mark.parametrize(
+    ("what", "told", "as_of_s"),
+    [
+        ("nobody renews the data: it is from when it was told first", [(3600, 0), (3600, 5), (3600, 3000)], 0),
+        ("it is renewed", [(3600, 0), (3600, 5), (3605, 6)], 6),
+        ("another server that is behind has its turn", [(3600, 0), (3500, 5)], 0),
+        ("the server's clock is set right", [(3600, 0), (40, 50)], 40),
+        ("and goes wrong again", [(3600, 0), (40, 50), (3600, 60)], 60),
+        ("our clock is set back, with the data as before", [(100, 100), (100, 0), (100, 50)], 0),
+        ("our clock catches up", [(100, 0), (100, 99), (100, 200)], 100),
+    ],
+)
+def test_a_date_that_lies_ahead_keeps_nothing_fresh(what: str, told: list[tuple[float, float]], as_of_s: float) -> None:
+    ahead = Ahead()
+    said = [freshness_of(dated(AT_S + date_s), AT_S + asked_s, ahead) for date_s, asked_s in told]
+    assert said[-1] == Freshness(as_of_s=AT_S + as_of_s), what
 
 
 async def test_nobody_there_says_nothing() -> None:

@@ -77,7 +77,8 @@ def test_a_standing(region: RegionId, standing: Standing) -> None:
     )
 )
 def test_fitness(fitness: dict[ModelId, tuple[Unfit, ...]]) -> None:
-    assert parse_fitness(format_fitness(fitness)) == fitness
+    region = Region(id=RegionId("eu-fra"), country=Country("DE"), cluster="eu-fra", models={})
+    assert parse_fitness(format_fitness(fitness, format_regions((region,)))) == (fitness, (region,))
 
 
 @given(

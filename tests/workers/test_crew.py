@@ -111,6 +111,26 @@ async def test_a_steady_worker_begins_with_a_short_rest_again(tmp_path: Path, mo
         assert started.restarts() is not None
 
 
+async def test_a_worker_that_cannot_be_started_again_now_takes_no_other_with_it(tmp_path: Path) -> None:
+    async with _started(_FOREVER, tmp_path, 2) as started:
+        await started.until(lambda: started.starts(0) and started.starts(1))
+        started.crew.served(0)
+        command, started.crew._command = started.crew._command, (str(tmp_path / "nothing"),)
+        started.crew._processes[0].send_signal(signal.SIGKILL)
+        await started.until(lambda: started.crew.last.get(0) == "exit code 71")
+        started.crew._command = command
+        await started.until(lambda: len(started.starts(0)) == 2)
+        assert not started.keeping.done()
+        assert len(started.starts(1)) == 1
+
+
+async def test_a_set_that_cannot_be_started_at_all_ends(tmp_path: Path) -> None:
+    async with _started(_FOREVER, tmp_path) as started:
+        started.crew._command = (str(tmp_path / "nothing"),)  # before the first of them was started
+        with pytest.raises(FileNotFoundError):
+            await asyncio.wait_for(started.keeping, 20)
+
+
 async def test_what_a_killed_worker_has_counted_is_forgotten(tmp_path: Path) -> None:
     async with _started(_FOREVER, tmp_path, 2) as started:
         await started.until(lambda: started.starts(0) and started.starts(1))

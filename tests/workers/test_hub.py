@@ -3,16 +3,16 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from extproc.core.delivery import Attempt
-from extproc.core.fitness import Fitness
-from extproc.core.ids import Country, DecisionId, ModelId, RegionId
+from extproc.core.fitness import Fitness, Shown
+from extproc.core.ids import Country, DecisionId, Jurisdiction, ModelId, RegionId
 from extproc.core.routing.health import HealthState, Outcome
 from extproc.core.routing.standing import Standing
 from extproc.core.tables import Approval, Region
@@ -23,7 +23,7 @@ from extproc.wire.access_log import AttemptEnded, Ended, RequestEnded
 from extproc.workers.channel import Frame, Kind
 from extproc.workers.counters import SharedBlock, SharedCounters, create_block
 from extproc.workers.hub import Hub
-from extproc.workers.membership import Membership
+from extproc.workers.membership import SILENT_S, Membership
 
 _FRA, _AMS = RegionId("eu-fra"), RegionId("eu-ams")
 _DIGITS = ModelId("digits")
@@ -46,6 +46,7 @@ class _Worker:
     standings: dict[RegionId, Standing] = field(default_factory=dict)
     told_at_s: dict[RegionId, float] = field(default_factory=dict)
     unfit: Fitness | None = None
+    unfit_of: Sequence[Region] = ()
     reports: list[Ended] = field(default_factory=list)
     reporting: list[bool] = field(default_factory=list)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -58,8 +59,8 @@ class _Worker:
         self.told_at_s[region] = time.monotonic()
         self.news.set()
 
-    def fitness(self, fitness: Fitness) -> None:
-        self.unfit = fitness
+    def fitness(self, fitness: Fitness, regions: Sequence[Region]) -> None:
+        self.unfit, self.unfit_of = fitness, regions
         self.news.set()
 
     def take(self, ended: Ended) -> None:
@@ -249,7 +250,30 @@ async def test_a_changed_catalogue_reaches_the_board_of_all(set_of_two: _Set) ->
     first.membership.learner.configure((bound,))
     await second.until(lambda: second.unfit is not None)
     assert second.unfit == {}
+    assert second.unfit_of == (bound,)  # so that one that still has another policy can tell
     assert set_of_two.hub.regions == (bound,)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(_REGIONS[0], country=Country("AE")),
+        replace(_REGIONS[0], cluster="region_eu-ams"),
+        replace(_REGIONS[0], id=RegionId("me-dxb")),
+        replace(_REGIONS[0], subdivision=Jurisdiction("DE-BY")),
+    ],
+    ids=["elsewhere", "another cluster", "new", "in a part of it"],
+)
+async def test_a_worker_that_comes_back_with_a_policy_of_another_envoy_is_turned_away(
+    set_of_two: _Set, other: Region
+) -> None:
+    first, again = await set_of_two.joined(0), await set_of_two.add(1)
+    with pytest.raises(OSError, match="the supervisor"):
+        await again.membership.join(again.member(), (other, _REGIONS[1]))
+    assert set_of_two.hub.regions == _REGIONS
+    assert not first.lost
+    fewer = await set_of_two.add(1)
+    await fewer.membership.join(fewer.member(), _REGIONS[:1])
 
 
 @pytest.mark.slow
@@ -299,6 +323,34 @@ async def test_without_a_supervisor_a_worker_ends(set_of_two: _Set) -> None:
     set_of_two.hub._seats[1].channel.abort()
     with pytest.raises(OSError, match="the supervisor is gone"):
         await second.membership.join(second.member(), _REGIONS)
+
+
+async def test_while_the_supervisor_hangs_nothing_is_taken_for_fit(
+    set_of_two: _Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = time.monotonic()
+    monkeypatch.setattr("extproc.workers.membership.monotonic", lambda: now_s)
+    hub, good = set_of_two.hub, Shown(at_s=time.time(), version="1")
+    for region in (_FRA, _AMS):
+        hub.board.probed(region, CellsSeen(outcome=Outcome.OK, latency_s=0.02, shown={_DIGITS: (good,)}))
+    worker = await set_of_two.joined(0)
+    assert (worker.unfit, worker.unfit_of) == ({}, _REGIONS)
+
+    now_s += SILENT_S - 0.1
+    worker.membership.learner.look()
+    assert worker.unfit_of == _REGIONS
+    hub.look()
+    await set_of_two.until(lambda: worker.membership._looked_s == now_s)
+    now_s += SILENT_S
+    worker.membership.learner.look()
+    assert not worker.unfit_of  # found for no region at all
+
+    # What it says while it has not looked is of before it hung.
+    hub.fitness({}, _REGIONS)
+    await set_of_two.until(lambda: worker.membership._fitness == hub._fitness.body if hub._fitness else False)
+    assert not worker.unfit_of
+    hub.look()
+    await worker.until(lambda: worker.unfit_of == _REGIONS)
 
 
 async def test_serving_workers_are_counted(set_of_two: _Set) -> None:

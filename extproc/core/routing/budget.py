@@ -5,9 +5,8 @@ the latest attempts together took longer than the region's own baseline, or fail
 begin.
 """
 
-from dataclasses import dataclass
 from math import inf
-from typing import Final
+from typing import Final, NamedTuple
 
 SEED: Final = 128.0
 """Where a budget begins of which nothing is declared."""
@@ -37,12 +36,11 @@ DECREASE_PERIOD_S: Final = 0.25
 """A budget shrinks at most once in so long: the requests of one moment tell of one congestion."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budget:
+class Budget(NamedTuple):
     """How many requests may be in flight in a region.
 
     `seeking` until the first congestion: until then it may be far above what was ever used. `proven` is the size to
-    which it last grew.
+    which it last grew. A named tuple, because most attempts make one.
     """
 
     size: float = SEED
@@ -61,11 +59,11 @@ def grown(budget: Budget, in_flight: int, *, now_s: float = inf) -> Budget:
     size = budget.size
     if in_flight < IDLE * size and size > FADED:
         kept = max(FADED, size * (1.0 - FADING))
-        return Budget(size=kept, seeking=budget.seeking, decreased_at_s=budget.decreased_at_s, proven=budget.proven)
+        return Budget(kept, budget.seeking, budget.decreased_at_s, budget.proven)
     if in_flight < USED * size or size >= MOST:
         return budget
     size = min(MOST, size + max(SEEK if now_s - budget.decreased_at_s > SEEK_AFTER_S else 0.0, 1.0 / size))
-    return Budget(size=size, seeking=budget.seeking, decreased_at_s=budget.decreased_at_s, proven=size)
+    return Budget(size, budget.seeking, budget.decreased_at_s, size)
 
 
 def shrunk(budget: Budget, in_flight: int, *, now_s: float) -> Budget:

@@ -5,9 +5,10 @@ Everything is a value: :func:`after_attempt` and :func:`after_probe` give anothe
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from math import inf, log
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from extproc.core.ids import ModelId
 from extproc.core.routing.budget import Budget, eased, grown, seeded, shrunk
@@ -17,7 +18,7 @@ from extproc.core.routing.health import after_probe as health_after_probe
 from extproc.core.routing.load import FRESH_S, LoadReport, cap_of
 from extproc.core.routing.pace import LEAST_S, Pace, first, paced
 from extproc.core.routing.recent import MOST, NOTHING_MISSING, NOTHING_RECENT, Missing, Recent, forgotten, judged, seen
-from extproc.core.routing.standing import Standing
+from extproc.core.routing.standing import LONGEST_CAP_S, Standing
 from extproc.core.tables import Region
 
 LATENCIES_KEPT: Final = 8
@@ -29,6 +30,14 @@ SETTLED_S: Final = 0.001
 SETTLED_SHARE: Final = 0.1
 """A measured round trip is believed anew when it differs by more than the greater of the two: two regions that are
 equally far must not change places with every probe."""
+EXCESS_SETTLED_SHARE: Final = 0.25
+"""By how much of itself the excess of a region that is slow must differ to be believed anew. It is an average over few
+attempts, and differs by a tenth from one to the next."""
+COARSE_SHARE: Final = 20
+"""Budgets and caps are seen in steps of at most the 20th part, or of 1. Each change costs every decision that follows
+more than the step is worth."""
+CAP_STEP_S: Final = 0.5
+"""Caps end at multiples of it, so that not each report of a load that stays is another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +65,29 @@ class Probed:
     load: LoadReport | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+_NO_PACES: Final[Mapping[ModelId | None, Pace]] = MappingProxyType({})
+_UNTRIED: Final = Budget()
+
+
+class Learned(NamedTuple):
     """All that is known of one region.
 
     `probe_latencies_s` are the latest, oldest first, since it was last down; `latency_s` is the one that is believed.
     `paces` has how long each model takes, of MODELS_KEPT models. `cap` bounds the budget until `cap_until_s`.
-    `recent` and `missing` are of its latest attempts, whatever model.
+    `recent` and `missing` are of its latest attempts, whatever model, and `excess_s` is the excess of `recent` that is
+    believed, in seconds, 0 while there is none. A named tuple, because each attempt makes one.
     """
 
     health: RegionHealth = NEVER_OBSERVED
-    budget: Budget = field(default_factory=Budget)
+    budget: Budget = _UNTRIED
     probe_latencies_s: tuple[float, ...] = ()
     latency_s: float | None = None
-    paces: Mapping[ModelId | None, Pace] = field(default_factory=dict)
+    paces: Mapping[ModelId | None, Pace] = _NO_PACES
     cap: float = inf
     cap_until_s: float = 0.0
     recent: Recent = NOTHING_RECENT
     missing: Missing = NOTHING_MISSING
+    excess_s: float = 0.0
 
 
 def unlearned(region: Region) -> Learned:
@@ -88,33 +102,42 @@ def after_attempt(learned: Learned, tried: Tried, region: Region, *, now_s: floa
     health = health_after_attempt(learned.health, tried.outcome, now_s=now_s)
     if tried.outcome is not Outcome.OK:
         return _after_failure(learned, tried, health, now_s)
-    took_s, paces, budget = max(LEAST_S, tried.duration_s), learned.paces, learned.budget
+    duration_s, model, in_flight = tried.duration_s, tried.model, tried.in_flight
+    took_s = max(LEAST_S, duration_s)
     logarithm = log(took_s)
-    known = paces.get(tried.model)
+    budget, paces = learned.budget, learned.paces
+    known = paces.get(model)
     if known is None:
         pace = known = first(logarithm, now_s=now_s)
         paces = _kept(paces)
     else:
         pace = paced(known, logarithm, now_s=now_s)
-    best = known.best
-    recent = seen(learned.recent, logarithm - known.baseline, logarithm - best, best, now_s)
+    baseline = known.baseline
+    best = baseline if known.lowest == inf else known.lowest
+    recent = seen(learned.recent, logarithm - baseline, logarithm - best, best, now_s)
     if recent.is_slow:
-        budget = shrunk(budget, tried.in_flight, now_s=now_s)
+        budget = shrunk(budget, in_flight, now_s=now_s)
     elif recent.is_congested:
-        budget = eased(budget, tried.in_flight, took_s=took_s, now_s=now_s)
+        budget = eased(budget, in_flight, took_s=took_s, now_s=now_s)
     else:
-        budget = grown(budget, tried.in_flight, now_s=now_s)
-    cap, cap_until_s = _capped(learned, tried, now_s)
+        budget = grown(budget, in_flight, now_s=now_s)
+    cap, cap_until_s = learned.cap, learned.cap_until_s
+    if tried.load is not None:
+        cap, cap_until_s = _capped(learned, tried.load, in_flight, now_s)
+    slo_s = slo_of(region, model)
+    missing = learned.missing if slo_s is None else judged(learned.missing, duration_s > slo_s, now_s)
+    # In the order of the fields.
     return Learned(
-        health=health,
-        budget=budget,
-        probe_latencies_s=learned.probe_latencies_s,
-        latency_s=learned.latency_s,
-        paces={**paces, tried.model: pace},
-        cap=cap,
-        cap_until_s=cap_until_s,
-        recent=recent,
-        missing=_missed(learned.missing, tried, region, now_s),
+        health,
+        budget,
+        learned.probe_latencies_s,
+        learned.latency_s,
+        {**paces, model: pace},
+        cap,
+        cap_until_s,
+        recent,
+        missing,
+        _excess(learned.excess_s, recent, now_s) if recent.is_slow else 0.0,
     )
 
 
@@ -128,18 +151,30 @@ def _after_failure(learned: Learned, tried: Tried, health: RegionHealth, now_s: 
         budget = eased(learned.budget, tried.in_flight, took_s=tried.duration_s, now_s=now_s)
     else:
         budget = learned.budget
-    cap, cap_until_s = _capped(learned, tried, now_s)
-    return replace(learned, health=health, budget=budget, recent=recent, cap=cap, cap_until_s=cap_until_s)
+    cap, cap_until_s = learned.cap, learned.cap_until_s
+    if tried.load is not None:
+        cap, cap_until_s = _capped(learned, tried.load, tried.in_flight, now_s)
+    return Learned(
+        health,
+        budget,
+        learned.probe_latencies_s,
+        learned.latency_s,
+        learned.paces,
+        cap,
+        cap_until_s,
+        recent,
+        learned.missing,
+        _excess(learned.excess_s, recent, now_s) if recent.is_slow else 0.0,
+    )
 
 
-def _capped(learned: Learned, tried: Tried, now_s: float) -> tuple[float, float]:
+def _capped(learned: Learned, load: LoadReport, in_flight: int, now_s: float) -> tuple[float, float]:
     """Take the report that an answer bore. It is of one cell alone, so it never lifts what is known of the fullest."""
     cap, cap_until_s = learned.cap, learned.cap_until_s
-    if tried.load is None:
-        return cap, cap_until_s
-    until_s = tried.load.at_s + FRESH_S
-    new = max(cap_of(tried.load, tried.in_flight), CAPPED * learned.budget.size)
-    if now_s >= cap_until_s:
+    until_s = load.at_s + FRESH_S
+    new = max(cap_of(load, in_flight), CAPPED * learned.budget.size)
+    # What ended, or was set before the clock was set back, bounds nothing any more.
+    if not cap_until_s - LONGEST_CAP_S <= now_s < cap_until_s:
         return new, until_s
     return (new, until_s) if new <= cap else (cap, cap_until_s)
 
@@ -156,7 +191,7 @@ def after_probe(learned: Learned, probed: Probed, *, in_flight: int, now_s: floa
     """Give what is known after a probe of ours, while `in_flight` requests were in the region."""
     health = health_after_probe(learned.health, probed.outcome, now_s=now_s)
     if probed.outcome is not Outcome.OK:
-        return replace(learned, health=health)
+        return learned._replace(health=health)
     was_down = learned.health.state is HealthState.DOWN
     before = () if was_down else learned.probe_latencies_s
     kept = (*before, probed.latency_s)[-LATENCIES_KEPT:]
@@ -165,8 +200,7 @@ def after_probe(learned: Learned, probed: Probed, *, in_flight: int, now_s: floa
         # What is in flight at one moment may be little by chance, and the report is late: it takes half at the most.
         cap = max(cap_of(probed.load, in_flight), CAPPED * learned.budget.size)
         cap_until_s = probed.load.at_s + FRESH_S
-    return replace(
-        learned,
+    return learned._replace(
         health=health,
         probe_latencies_s=kept,
         latency_s=_settled(learned.latency_s, min(kept)),
@@ -178,25 +212,42 @@ def after_probe(learned: Learned, probed: Probed, *, in_flight: int, now_s: floa
 
 
 def standing_of(learned: Learned, region: Region, *, now_s: float) -> Standing:
-    """Give what decisions see of the region from `now_s` on."""
+    """Give what decisions see of the region from `now_s` on: coarse, and never more room than was learned."""
     latency_s = learned.latency_s
-    if latency_s is not None:
-        latency_s += learned.recent.excess_at(now_s)
+    if latency_s is not None and learned.excess_s and learned.recent.excess_at(now_s):
+        latency_s += learned.excess_s
+    budget, cap, cap_until_s = coarse(learned.budget.size), inf, 0.0
+    # What bounds nothing now is told again as soon as it does, since a budget grows by being learned anew.
+    if learned.cap < budget:
+        cap, cap_until_s = coarse(learned.cap), learned.cap_until_s // CAP_STEP_S * CAP_STEP_S
     return Standing(
         state=learned.health.state,
         observed_at_s=learned.health.observed_at_s,
         latency_s=latency_s,
-        budget=float(int(learned.budget.size)),
-        cap=learned.cap,
-        cap_until_s=learned.cap_until_s,
+        budget=budget,
+        cap=cap,
+        cap_until_s=cap_until_s,
         up_since_s=learned.health.up_since_s,
         missing_slo=_promises(region) and learned.missing.at(now_s),
     )
 
 
-def _missed(missing: Missing, tried: Tried, region: Region, now_s: float) -> Missing:
-    slo_s = slo_of(region, tried.model)
-    return missing if slo_s is None else judged(missing, tried.duration_s > slo_s, now_s)
+def coarse(size: float) -> float:
+    """Give a finite number of requests as decisions see it: not more, and less by a 20th at most, or by less than 1.
+
+    Steps are powers of two, so that a larger size is never seen as a smaller one.
+    """
+    whole = int(size)
+    shift = max(0, (whole // COARSE_SHARE).bit_length() - 1)
+    return float(whole >> shift << shift)
+
+
+def _excess(believed_s: float, recent: Recent, now_s: float) -> float:
+    """Give the excess to believe: the old one unless the new one differs enough."""
+    measured_s = recent.excess_at(now_s)
+    if believed_s and abs(measured_s - believed_s) <= EXCESS_SETTLED_SHARE * believed_s:
+        return believed_s
+    return measured_s
 
 
 def slo_of(region: Region, model: ModelId | None) -> float | None:

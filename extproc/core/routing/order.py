@@ -28,7 +28,7 @@ SESSION_BOUND: Final = 1.25
 SPEC: V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent hashing with bounded loads" (2018)."""
 OVERFLOW: Final = 2.0
 """Where all are full, the least full takes more, up to so many times its budget; beyond, requests are refused."""
-OVERFLOW_LEAST: Final = 32
+OVERFLOW_LEAST: Final = 16
 """But never while fewer than so many are in flight. A stall of the sidecar's own machine looks like congestion in every
 region at once, and budgets are small then: that must cost time, and no request."""
 

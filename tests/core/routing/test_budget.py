@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from extproc.core.routing.budget import LEAST, MOST, Budget, grown, seeded, shrunk
+from extproc.core.routing.budget import (
+    DECREASE,
+    FADED,
+    KEPT,
+    LEAST,
+    MOST,
+    NEEDED,
+    Budget,
+    eased,
+    grown,
+    seeded,
+    shrunk,
+)
 
 NOW_S = 1_800_000_000.0
 _CAPACITIES = st.none() | st.integers(0, 20_000)
@@ -74,3 +86,31 @@ def test_one_congestion_shrinks_once() -> None:
     assert once.size < 100
     assert shrunk(once, 100, now_s=NOW_S + 0.01) == once
     assert shrunk(once, 100, now_s=NOW_S + 60).size < once.size
+
+
+def test_a_sign_of_congestion_does_not_shrink_what_is_hardly_used() -> None:
+    budget = seeded(100)
+    assert eased(budget, int(NEEDED * 100) - 1, took_s=0.1, now_s=NOW_S) == budget
+    assert eased(budget, 100, took_s=0.1, now_s=NOW_S).size == DECREASE * 100
+
+
+def test_no_budget_is_eased_twice_while_a_request_takes() -> None:
+    once = eased(seeded(100), 100, took_s=3.0, now_s=NOW_S)
+    assert eased(once, 100, took_s=3.0, now_s=NOW_S + 2.9) == once
+    assert eased(once, 100, took_s=3.0, now_s=NOW_S + 3.0).size < once.size
+
+
+def test_what_is_hardly_used_fades_but_leaves_room_for_what_comes_all_at_once() -> None:
+    budget = seeded(100)
+    assert grown(budget, 1).size < 100
+    for _ in range(10_000):
+        budget = grown(budget, 1)
+    assert budget.size == FADED
+
+
+def test_a_budget_is_never_below_a_share_of_what_went_well() -> None:
+    budget = grown(seeded(100), 100)
+    for second in range(60):
+        budget = shrunk(budget, 100, now_s=NOW_S + second)
+    assert budget.size == pytest.approx(KEPT * budget.proven)
+    assert budget.proven > 100

@@ -1,7 +1,5 @@
 """How a region's health changes with what is observed, and with time."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +42,7 @@ def probed(health: RegionHealth, *outcomes: Outcome, from_s: float = 101.0) -> R
 
 def resting(rests: int = 1, *, from_s: float = 100.0) -> RegionHealth:
     """Give a region that failed requests while its probes were good, for the so-manyth time."""
-    before = replace(UP, observed_at_s=from_s, rests=rests - 1)
+    before = UP._replace(observed_at_s=from_s, rests=rests - 1)
     return tried(before, *[FAILED] * FAILURES_UNTIL_DOWN, now_s=from_s)
 
 
@@ -172,7 +170,7 @@ class TestRests:
         assert tried(resting(), FAILED, UNREACHED).rests_until_s == resting().rests_until_s
 
     def test_rests_are_counted_anew_after_a_good_while(self) -> None:
-        up = replace(UP, rests=4, up_since_s=100.0)
+        up = UP._replace(rests=4, up_since_s=100.0)
         assert after_probe(up, OK, now_s=100.0 + FORGIVEN_AFTER_S).rests == 4
         assert after_probe(up, OK, now_s=100.1 + FORGIVEN_AFTER_S).rests == 0
 

@@ -7,15 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from extproc.core.ids import Country, ModelId, RegionId
-from extproc.core.routing.budget import LEAST
+from extproc.core.routing.budget import LEAST, Budget
 from extproc.core.routing.health import HealthState, Outcome
 from extproc.core.routing.learn import (
+    CAP_STEP_S,
+    CAPPED,
+    COARSE_SHARE,
+    EXCESS_SETTLED_SHARE,
     LATENCIES_KEPT,
+    MODELS_KEPT,
     Learned,
     Probed,
     Tried,
     after_attempt,
     after_probe,
+    coarse,
     slo_of,
     standing_of,
     unlearned,
@@ -207,3 +213,125 @@ def test_a_client_that_makes_up_models_does_not_fill_the_memory() -> None:
         tried = Tried(outcome=OK, duration_s=0.01, model=ModelId(f"model-{n}"), in_flight=1)
         learned = after_attempt(learned, tried, REGION, now_s=NOW_S + n)
     assert len(learned.paces) < 100
+
+
+def test_the_model_goes_of_which_nothing_was_heard_for_longest() -> None:
+    learned, now_s = unlearned(REGION), NOW_S
+    for n in range(MODELS_KEPT):
+        tried = Tried(outcome=OK, duration_s=0.01, model=ModelId(f"model-{n}"), in_flight=1)
+        learned = after_attempt(learned, tried, REGION, now_s=NOW_S + n)
+    # A model that is asked for all the time gets a new window, so it is not the oldest any more.
+    for n in range(400):
+        now_s = NOW_S + MODELS_KEPT + 0.1 * n
+        tried = Tried(outcome=OK, duration_s=0.01, model=ModelId("model-0"), in_flight=1)
+        learned = after_attempt(learned, tried, REGION, now_s=now_s)
+    learned = after_attempt(learned, _tried(), REGION, now_s=now_s)
+    assert len(learned.paces) == MODELS_KEPT
+    assert {ModelId("model-0"), ModelId("model-2"), DIGITS} <= learned.paces.keys()
+    assert ModelId("model-1") not in learned.paces
+
+
+def test_an_attempt_that_says_nothing_teaches_nothing() -> None:
+    learned = after_attempt(unlearned(REGION), _tried(), REGION, now_s=NOW_S)
+    assert after_attempt(learned, _tried(9.0, outcome=None), REGION, now_s=NOW_S + 1) is learned
+
+
+class TestCaps:
+    """What a cell says of its load in its answers, while 60 requests are in the region."""
+
+    @staticmethod
+    def _told(learned: Learned, utilization: float, *, now_s: float, outcome: Outcome = OK) -> Learned:
+        load = LoadReport(utilization=utilization, queued=None, at_s=now_s)
+        tried = Tried(outcome=outcome, duration_s=0.01, model=DIGITS, in_flight=60, load=load)
+        return after_attempt(learned, tried, REGION, now_s=now_s)
+
+    @pytest.mark.parametrize("outcome", [OK, Outcome.FAILED])
+    def test_an_answer_bounds_the_budget_while_it_is_fresh(self, outcome: Outcome) -> None:
+        learned = self._told(unlearned(REGION), 1.275, now_s=NOW_S, outcome=outcome)
+        assert learned.cap == pytest.approx(40.0)
+        assert learned.cap_until_s == NOW_S + FRESH_S
+
+    def test_one_cell_does_not_lift_what_is_known_of_the_fullest(self) -> None:
+        learned = self._told(unlearned(REGION), 1.275, now_s=NOW_S)
+        assert self._told(learned, 0.9, now_s=NOW_S + 1).cap == learned.cap
+        fuller = self._told(learned, 1.5, now_s=NOW_S + 1)
+        assert fuller.cap == pytest.approx(34.0)
+        assert fuller.cap_until_s == NOW_S + 1 + FRESH_S
+
+    def test_what_has_ended_or_is_of_before_the_clock_was_set_back_is_lifted(self) -> None:
+        learned = self._told(unlearned(REGION), 1.275, now_s=NOW_S)
+        for now_s in (NOW_S + FRESH_S, NOW_S - 3600):
+            after = self._told(learned, 0.9, now_s=now_s)
+            assert after.cap == pytest.approx(60 * 0.85 / 0.9)
+            assert after.cap_until_s == now_s + FRESH_S
+
+    def test_no_report_takes_more_than_half(self) -> None:
+        assert self._told(unlearned(REGION), 100.0, now_s=NOW_S).cap == CAPPED * 64
+
+    def test_reports_that_bound_nothing_are_not_seen(self) -> None:
+        learned = self._told(unlearned(REGION), 0.2, now_s=NOW_S)
+        assert learned.cap_until_s == NOW_S + FRESH_S
+        standing = standing_of(learned, REGION, now_s=NOW_S)
+        assert (standing.cap, standing.cap_until_s) == (inf, 0.0)
+
+    def test_reports_of_a_load_that_stays_are_one_to_decisions_for_half_a_second(self) -> None:
+        learned, standings = unlearned(REGION), set()
+        for n in range(50):
+            learned = self._told(learned, 1.275, now_s=NOW_S + 0.01 * n)
+            standing = standing_of(learned, REGION, now_s=NOW_S)
+            standings.add((standing.cap, standing.cap_until_s))
+            assert learned.cap_until_s - CAP_STEP_S < standing.cap_until_s <= learned.cap_until_s
+        assert len(standings) == 1
+
+
+class TestCoarse:
+    def test_small_numbers_are_seen_as_they_are(self) -> None:
+        assert [coarse(size) for size in (1.0, 2.9, 39.99)] == [1.0, 2.0, 39.0]
+
+    @given(st.floats(1.0, 1e6), st.floats(1.0, 1e6))
+    def test_never_more_and_hardly_less_and_never_in_another_order(self, one: float, other: float) -> None:
+        seen = coarse(one)
+        assert 1.0 <= seen <= one
+        assert one - seen < max(1.0, one / COARSE_SHARE) + 1.0
+        assert coarse(min(one, other)) <= coarse(max(one, other))
+
+    def test_a_budget_that_grows_is_seen_to_grow_in_few_steps(self) -> None:
+        sizes = [200 + 0.1 * n for n in range(1000)]
+        seen = {standing_of(Learned(budget=Budget(size=size)), REGION, now_s=NOW_S).budget for size in sizes}
+        assert 10 <= len(seen) <= 20
+
+
+class TestExcess:
+    """What a region takes longer than at its best counts as latency while it is slow."""
+
+    @staticmethod
+    def _course(*durations_s: float) -> tuple[list[float], Learned, float]:
+        """Give what is seen after each of the durations, 100 a second after 20 s of the usual."""
+        learned, now_s, seen = _probed(unlearned(REGION), 0.01), NOW_S, []
+        for n, duration_s in enumerate([0.1] * 2000 + list(durations_s)):
+            now_s = NOW_S + 0.01 * n
+            learned = after_attempt(learned, _tried(duration_s), REGION, now_s=now_s)
+            seen.append(standing_of(learned, REGION, now_s=now_s).latency_s or 0.0)
+        return seen[2000:], learned, now_s
+
+    def test_a_region_that_is_slow_is_seen_farther_by_what_it_takes_longer(self) -> None:
+        seen, learned, now_s = self._course(*[0.5] * 100)
+        assert seen[-1] == pytest.approx(0.01 + 0.4, rel=EXCESS_SETTLED_SHARE)
+        assert standing_of(learned, REGION, now_s=now_s + 60).latency_s == 0.01
+        assert self._course(*[0.5] * 100, *[0.1] * 100)[0][-1] == 0.01
+
+    @pytest.mark.slow
+    def test_while_it_stays_as_slow_it_is_hardly_ever_seen_to_change(self) -> None:
+        seen, learned, now_s = self._course(*[0.6, 0.4, 0.7, 0.5, 0.3, 0.5] * 100)
+        settled = seen[100:]
+        assert len(set(settled)) <= 2
+        measured_s = 0.01 + learned.recent.excess_at(now_s)
+        assert settled[-1] == pytest.approx(measured_s, rel=EXCESS_SETTLED_SHARE)
+
+    def test_failures_count_as_slow_too_and_are_forgotten_with_an_outage(self) -> None:
+        _, learned, now_s = self._course()
+        for n in range(10):
+            learned = after_attempt(learned, _tried(outcome=Outcome.FAILED), REGION, now_s=now_s + 0.01 * n)
+        assert (standing_of(learned, REGION, now_s=now_s + 0.1).latency_s or 0.0) > 0.1
+        back = _probed(learned, 0.01, from_s=now_s + 0.1)
+        assert standing_of(back, REGION, now_s=now_s + 0.1).latency_s == 0.01

@@ -9,7 +9,7 @@ from extproc.core.ids import RegionId, RegionMask
 from extproc.core.routing.affinity import preferences
 from extproc.core.routing.estimate import Estimate
 from extproc.core.routing.health import HealthState
-from extproc.core.routing.order import SESSION_BOUND
+from extproc.core.routing.order import OVERFLOW_LEAST, SESSION_BOUND
 from extproc.core.tables import Deployment
 
 HALF_OPEN, UNKNOWN, DOWN = HealthState.HALF_OPEN, HealthState.UNKNOWN, HealthState.DOWN
@@ -68,7 +68,7 @@ def busy(each: Estimate, in_flight: int) -> Estimate:
         ("all at twice their budgets", [full(NEAR, 20, in_flight=40), full(MIDDLE, 20, in_flight=40)], ()),
         (
             "small budgets refuse nothing before OVERFLOW_LEAST",
-            [full(NEAR, in_flight=31), full(MIDDLE, in_flight=32)],
+            [full(NEAR, 5, in_flight=15), full(MIDDLE, 5, in_flight=16)],
             (0,),
         ),
         ("half open and full is not overfilled", [estimate(0, HALF_OPEN, budget=1, in_flight=1), full(MIDDLE)], (1,)),
@@ -97,6 +97,12 @@ class TestQuota:
     def test_between_budget_and_quota_a_region_overflows(self) -> None:
         assert ordered([full(NEAR, in_flight=14)], quotas=[15]) == (0,)
         assert ordered([full(NEAR, in_flight=15)], quotas=[15]) == ()
+
+    def test_a_quota_holds_for_a_small_budget_too_that_refuses_nothing(self) -> None:
+        few = full(NEAR, 2, in_flight=OVERFLOW_LEAST - 1)
+        assert ordered([few]) == (0,)
+        assert ordered([few], quotas=[OVERFLOW_LEAST - 1]) == ()
+        assert ordered([few, full(MIDDLE, 2, in_flight=1000)], quotas=[2, None]) == ()
 
     def test_what_is_at_its_quota_is_no_fallback(self) -> None:
         assert ordered([busy(NEAR, 0), full(MIDDLE), full(FAR)], quotas=[None, 10, 11]) == (0, 2)
