@@ -47,7 +47,7 @@ _EPILOG: Final = dedent(
 
     Each is played under a steady load. Measured are the time to recover (RTO), requests that failed, requests outside
     their permitted set, and released decisions without a record (RPO), and held to what the policy promises of the
-    region (`recovery: {rto_s, rpo_records}`; 5 s and none where it says nothing). Each scenario becomes a Drill entry
+    region (`recovery: {rto_s, rpo_records}`; 10 s and none where it says nothing). Each scenario becomes a Drill entry
     in the keeper's log beside the decision log, signed, with the SHA-256 of the report's file.
 
     A system that is started for the drill is the default: a real Envoy, the sidecar and four cells, on loopback.

@@ -7,7 +7,7 @@ from extproc.core.ids import RegionId
 from extproc.core.tables import PolicyTables, Recovery
 from extproc.drill.scenarios import Scenario
 
-DEFAULT: Final = Recovery(rto_s=5.0, rpo_records=0)
+DEFAULT: Final = Recovery(rto_s=10.0, rpo_records=0)
 """What a region is held to of which the policy says nothing."""
 
 

@@ -14,6 +14,7 @@ import structlog
 from extproc.core.delivery import Attempt
 from extproc.core.fitness import Fitness, Freshness, Shown, fitness_of
 from extproc.core.ids import DependencyId, ModelId, RegionId
+from extproc.core.reasons import Exclusion
 from extproc.core.routing.health import Outcome
 from extproc.core.routing.learn import Learned, Probed, Tried, after_attempt, after_probe, standing_of, unlearned
 from extproc.core.routing.load import LoadReport
@@ -196,6 +197,8 @@ def _say_what_changed(before: Fitness, after: Fitness) -> None:
         now = {each.region: each for each in after.get(model, ())}
         for region, unfit in now.items():
             if was.get(region) != unfit:
-                _log.error("a region may not serve a model", region=region, model=model, why=unfit.why, by=unfit.by)
+                # Until the first probe nothing has been shown, which is no fault yet.
+                say = _log.warning if unfit.why is Exclusion.MODEL_UNVERIFIED else _log.error
+                say("a region may not serve a model", region=region, model=model, why=unfit.why, by=unfit.by)
         for region in was.keys() - now.keys():
             _log.info("a region may serve a model again", region=region, model=model)

@@ -71,7 +71,7 @@ _MARKDOWN = f"""\
 | {_HEAD} | target | passed |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 | region-loss | 0.14 s | 2 s | 1,013 | 1 | 0 | 0 | 0 | yes |
-| reload | not interrupted | 5 s | 900 | 0 | 0 | 1 | 0 | NO |
+| reload | not interrupted | 10 s | 900 | 0 | 0 | 1 | 0 | NO |
 
 The targets are the policy's (`recovery` of the region), or the defaults where it states none.
 
