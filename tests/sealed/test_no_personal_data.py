@@ -28,6 +28,7 @@ MAY_HOLD = {
         Answer.excluded_by Steer.plan Steer.route Deny.redirect_host Transfer.region Transfer.reference Permit.regime
         Permit.id Permit.cite Permit.mechanism Attempt.cluster Attempt.region Delivery.served Suspension.id
         Suspension.name Erasure.tenant Prune.origin Hold.id Hold.origin Drill.scenario Drill.region
+        Acknowledgement.origin
     """,
     "codes of closed sets, of the program, of Envoy or of ISO 3166": """
         Genesis.durability Genesis.program Previous.state ConfigSnapshot.program Policy.profile GeoIdentity.type
@@ -35,11 +36,12 @@ MAY_HOLD = {
         Signal.jurisdiction Signal.detail Facts.faults Verdict.jurisdictions Answer.exclusion Shadow.refusal
         Estimate.state Deny.refusal Transfer.importer Transfer.exporter Permit.basis Decision.durability Attempt.flags
         Delivery.finding Override.action Suspension.kind Gap.reason Recovered.segment Close.reason Erasure.scope
-        Hold.action
+        Hold.action Drill.mode Acknowledgement.finding
     """,
     "hashes, random ids and days": """
         Previous.root ConfigSnapshot.revision Policy.revision GeoIdentity.sha256 Decision.id Decision.config
         Shadow.policy_revision Delivery.decision Private.day Erasure.days Prune.root Drill.report
+        Drill.policy_revision Acknowledgement.decision
     """,
     "signed notes: names of logs, hashes and keys": "KeyRotation.delegation KeyRotation.checkpoint Head.checkpoint",
     "noise without keys that are kept elsewhere and can be destroyed": """
@@ -47,7 +49,8 @@ MAY_HOLD = {
     """,
     "the operator's own words, which the commands say must name no person whose data is processed": """
         Previous.reason Suspension.reason Suspension.approved_by Erasure.reason Erasure.approved_by Prune.reason
-        Prune.approved_by Hold.reason Hold.approved_by
+        Prune.approved_by Hold.reason Hold.approved_by Resumption.reason Resumption.approved_by Acknowledgement.reason
+        Acknowledgement.approved_by
     """,
 }
 
