@@ -21,10 +21,10 @@ _BODY: Final = json.dumps(
         "outputs": [{"name": "label", "shape": [1], "datatype": "INT64", "data": [7]}],
     }
 ).encode()
-_ANSWER: Final = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b" % (
-    len(_BODY),
-    _BODY,
-)
+# Probes ask which version is served, and a region that does not show the approved one is not permitted.
+_ANSWER: Final = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-situs-model-version: 1\r\ncontent-length: %d\r\n\r\n%b"
+) % (len(_BODY), _BODY)
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
