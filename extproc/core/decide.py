@@ -102,11 +102,10 @@ def decide(  # noqa: PLR0913 - the values of one decision, each by name
     reads the same. `moment` is what tier 2 knows of this moment alone. Never raises for any facts: what cannot be
     decided is a refusal.
     """
-    unfit = () if facts.model is None else snapshot.fitness.get(facts.model, ())
     shadow = _shadowed(facts, shadow_facts, snapshot, now_s)
 
     # 1. Tier 1: where the request may go, if anywhere.
-    ruled = rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s, unfit=unfit)
+    ruled = rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s, unfit=snapshot.unfit(facts.model))
 
     def decided(steering: Steering, choice: Choice | None = None, transfers: tuple[Transfer, ...] = ()) -> Decision:
         return Decision(
@@ -240,8 +239,7 @@ def _shadowed(
         return None
     own = shadow_facts if shadow_facts != facts else None
     asked = facts if own is None else own
-    unfit = () if asked.model is None else snapshot.fitness.get(asked.model, ())
-    ruled = rule(asked, shadow.policy, shadow.suspensions, now_s=now_s, unfit=unfit)
+    ruled = rule(asked, shadow.policy, shadow.suspensions, now_s=now_s, unfit=snapshot.unfit(asked.model))
     return Shadowed(
         policy=shadow.policy.revision,
         facts=own,

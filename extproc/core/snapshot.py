@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from extproc.core.fitness import Fitness
-from extproc.core.ids import ConfigRevision
+from extproc.core.fitness import Fitness, Unfit
+from extproc.core.ids import ConfigRevision, ModelId
 from extproc.core.overrides import Suspension
 from extproc.core.routing.standing import Standing
 from extproc.core.tables import PolicyTables
@@ -32,6 +32,10 @@ class Snapshot:
     standings: tuple[Standing, ...]
     fitness: Fitness = field(default_factory=dict)
     shadow: Shadow | None = None
+
+    def unfit(self, model: ModelId | None) -> tuple[Unfit, ...]:
+        """Give the regions that may not serve a model now; none for a request that names none."""
+        return () if model is None else self.fitness.get(model, ())
 
     def __post_init__(self) -> None:
         if len(self.standings) != len(self.policy.regions):

@@ -38,8 +38,8 @@ class Controlled:
 
     def _status(self) -> Status:
         now_s = self.clock()
-        configuration, snapshot = self.live.configuration, self.live.current.snapshot
-        policy = snapshot.policy
+        configuration, current = self.live.configuration, self.live.current
+        snapshot, policy = current.snapshot, current.snapshot.policy
         return Status(
             at_s=now_s,
             policy=policy.id,
@@ -52,7 +52,7 @@ class Controlled:
                 standings=snapshot.standings,
                 fitness=snapshot.fitness,
                 suspensions=snapshot.suspensions,
-                in_flight=self.in_flight.at([region.id for region in policy.regions]),
+                in_flight=self.in_flight.at(current.catalogue),
                 now_s=now_s,
             ),
             orders=tuple(snapshot.suspensions),

@@ -71,7 +71,7 @@ class Hop:
         received = receive(message)
         facts = current.reader.requests.facts(received, now_s)
         snapshot = current.snapshot
-        unfit = () if facts.model is None else snapshot.fitness.get(facts.model, ())
+        unfit = snapshot.unfit(facts.model)
         if isinstance(rule(facts, snapshot.policy, snapshot.suspensions, now_s=now_s, unfit=unfit), Permitted):
             return None
         return await self._take(current, received, None, now_s)

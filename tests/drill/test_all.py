@@ -5,7 +5,6 @@ Machines are shared, so how fast anything came back is no test's business here; 
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from support.processes import left_behind
 
 from extproc.core.ids import RegionId
 from extproc.demo.places import ADDRESSES
@@ -37,20 +37,6 @@ def _run(*words: str | Path) -> subprocess.CompletedProcess[str]:
 
 def _run_command(command: list[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
-
-
-def _left_behind(folder: Path) -> list[str]:
-    """Find processes whose command line names the folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if str(folder) in command:
-                found.append(command)
-    return found
 
 
 def _check(result: dict[str, object], said: str) -> None:
@@ -90,7 +76,7 @@ def test_all_scenarios_on_a_system_that_is_started_for_them(
     entries = [json.loads(line)["drill"] for line in shown.stdout.splitlines()]
     assert [each["scenario"] for each in entries] == list(results)
     assert {each["report"] for each in entries} == {sha256(report.read_bytes()).hexdigest()}
-    assert _left_behind(root) == []
+    assert left_behind(root) == []
 
 
 @pytest.mark.timeout(120)
@@ -107,7 +93,7 @@ def test_interrupted_it_leaves_no_process_behind(tmp_path: Path, digits_store: P
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "interrupted" in said
-    assert _left_behind(root) == []
+    assert left_behind(root) == []
 
 
 @pytest.fixture

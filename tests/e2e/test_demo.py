@@ -1,13 +1,13 @@
 """The demo as a person runs it: its exit code, its JSON, and what it leaves behind."""
 
 import json
-import os
 import signal
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
+from support.processes import left_behind
 
 from extproc.demo.process import python
 
@@ -20,20 +20,6 @@ def _command(tmp_path: Path, models: Path, envoy: Path) -> list[str]:
         "--dir", tmp_path / "demo", "--json", tmp_path / "demo.json",
     )  # fmt: skip
     return [str(part) for part in parts]
-
-
-def _left_behind(folder: Path) -> list[str]:
-    """Find processes whose command line names the demo's folder."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if str(folder) in command:
-                found.append(command)
-    return found
 
 
 def test_every_expectation_holds(tmp_path: Path, digits_store: Path, envoy_binary: Path) -> None:
@@ -49,7 +35,7 @@ def test_every_expectation_holds(tmp_path: Path, digits_store: Path, envoy_binar
     assert {event["name"] for event in result["events"]} == {"cell killed", "regions suspended", "sidecar killed"}
     assert sum(visit["right_digit"] for visit in result["visits"]) >= 9  # of ten that are served; the model may err
     assert "every expectation held" in done.stdout
-    assert _left_behind(tmp_path / "demo") == []
+    assert left_behind(tmp_path / "demo") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -67,7 +53,7 @@ def test_interrupted_it_leaves_no_process_behind(
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "interrupted" in said
-    assert _left_behind(tmp_path / "demo") == []
+    assert left_behind(tmp_path / "demo") == []
 
 
 def test_it_writes_into_an_empty_folder_only(tmp_path: Path, digits_store: Path, envoy_binary: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.sidecar import Setup, Sidecar
+from support.sidecar import Setup, Sidecar, started
 
 
 @pytest.fixture
@@ -14,10 +14,5 @@ def setup(tmp_path: Path) -> Setup:
 
 @pytest.fixture
 async def sidecar(setup: Setup) -> AsyncIterator[Sidecar]:
-    running = Sidecar(setup)
-    try:
-        await running.start()
+    async with started(Sidecar(setup)) as running:
         yield running
-    finally:
-        await running.stop()
-        running.child.kill()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.messages import processing_request
-from support.sidecar import Setup, Sidecar
+from support.sidecar import Setup, Sidecar, started
 
 from extproc.audit.show import read_records
 from extproc.control.client import ask
@@ -33,13 +33,8 @@ _AT_ONCE_S = 0.1
 @pytest.fixture
 async def sidecar(setup: Setup) -> AsyncIterator[Sidecar]:
     setup.options += ["--control", f"unix:{setup.root}/c.sock"]
-    running = Sidecar(setup)
-    try:
-        await running.start()
+    async with started(Sidecar(setup)) as running:
         yield running
-    finally:
-        await running.stop()
-        running.child.kill()
 
 
 def _way(sidecar: Sidecar, way: str) -> list[str]:

@@ -9,7 +9,7 @@ import pytest
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from support.messages import processing_request
-from support.sidecar import Setup, Sidecar
+from support.sidecar import Setup, Sidecar, started
 
 from extproc.audit.replay import replay
 from extproc.audit.show import read_records
@@ -95,13 +95,8 @@ async def _serving(setup: Setup, *changes: tuple[str, str]) -> AsyncIterator[Sid
         assert old in text
         text = text.replace(old, new)
     setup.policy.write_text(text)
-    running = Sidecar(setup)
-    try:
-        await running.start()
+    async with started(Sidecar(setup)) as running:
         yield running
-    finally:
-        await running.stop()
-        running.child.kill()
 
 
 @pytest.fixture

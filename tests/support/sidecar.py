@@ -2,10 +2,12 @@
 
 import asyncio
 import subprocess
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 import httpx
@@ -128,3 +130,17 @@ class Sidecar:
                 return
             await asyncio.sleep(0.02)
         pytest.fail(f"it did not come about; the sidecar said:\n{self.child.last_words()}")
+
+
+SidecarT = TypeVar("SidecarT", bound=Sidecar)
+
+
+@asynccontextmanager
+async def started(sidecar: SidecarT) -> AsyncIterator[SidecarT]:
+    """Run a sidecar, or a set of them; whatever happens, nothing of it is left."""
+    try:
+        await sidecar.start()
+        yield sidecar
+    finally:
+        await sidecar.stop()
+        sidecar.child.kill()

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from support.sidecar import Setup
+from support.sidecar import Setup, started
 from workers.crew import Crew
 
 
@@ -15,10 +15,5 @@ def setup(tmp_path: Path) -> Setup:
 
 @pytest.fixture
 async def crew(setup: Setup) -> AsyncIterator[Crew]:
-    running = Crew(setup)
-    try:
-        await running.start()
+    async with started(Crew(setup)) as running:
         yield running
-    finally:
-        await running.stop()
-        running.child.kill()

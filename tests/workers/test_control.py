@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from support.messages import processing_request
-from support.sidecar import Setup
+from support.sidecar import Setup, started
 from workers.crew import Crew
 
 from extproc.audit.show import read_records
@@ -33,13 +33,8 @@ _RELEASE: dict[str, object] = {"region": "me-dxb", "reason": "lifted", "approved
 @pytest.fixture
 async def crew(setup: Setup) -> AsyncIterator[Crew]:
     setup.options += ["--control", f"unix:{setup.root}/c.sock"]
-    running = Crew(setup)
-    try:
-        await running.start()
+    async with started(Crew(setup)) as running:
         yield running
-    finally:
-        await running.stop()
-        running.child.kill()
 
 
 async def _ask(crew: Crew, path: str, order: dict[str, object] | None = None) -> dict[str, Any]:
