@@ -4,22 +4,27 @@ Checks the file by itself and against the policy that it is used with: the regio
 that a region needs must have a place where it is asked, and a policy that reads claims needs somebody to verify them.
 """
 
-import re
-from collections.abc import Callable, Collection, Sequence
-from ipaddress import ip_address
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from extproc.core.ids import DependencyId, RegionId
 from extproc.core.reading import Reading
 from extproc.core.tables import PolicyTables, Region
+from extproc.mesh.endpoints import parse_endpoint
+from extproc.mesh.gateway_api.section import read_gateway_api
+from extproc.mesh.istio.section import read_istio
+from extproc.mesh.kubernetes.section import read_kubernetes
+from extproc.mesh.scalars import HIGHEST_PORT, duration, parse_absolute, parse_host, parse_spiffe, port_number
 from extproc.mesh.section import (
     API_VERSION,
     Endpoints,
     Health,
     Jwt,
     Limits,
+    ListenerTls,
     Mesh,
+    PeerTls,
     Retries,
     SidecarAddress,
     TcpAddress,
@@ -34,6 +39,7 @@ from extproc.strict_yaml import (
     Table,
     UnfitError,
     Value,
+    boolean,
     entries_of,
     integer,
     list_of,
@@ -46,13 +52,7 @@ from extproc.strict_yaml import (
 )
 
 _LONGEST_SOCKET: Final = 107  # bytes of sun_path on Linux, less the closing zero
-_LONGEST_S: Final = 86_400.0
-_HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
-_HIGHEST_PORT: Final = 65_535
 _MOST_WORKERS: Final = 64
-
-_duration: Final = number(minimum=0.001, maximum=_LONGEST_S)
-_port: Final = integer(minimum=1, maximum=_HIGHEST_PORT)
 
 
 def load_mesh(path: Path, tables: PolicyTables, reading: Reading) -> Mesh:
@@ -66,7 +66,7 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
 
     def read(table: Table) -> Mesh:
         version = table.required("apiVersion", _version)
-        listener = table.required("listener", table_of(_tcp))
+        listener = table.required("listener", table_of(_listener))
         sidecar = table.required("sidecar", table_of(_sidecar))
         regions = table.required("regions", _regions(tables.regions))
         admin = table.optional("admin", table_of(_tcp), default=TcpAddress(address="127.0.0.1", port=9901))
@@ -75,6 +75,10 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
         limits = table.optional("limits", table_of(_limits), default=Limits())
         health = table.optional("health", table_of(_health), default=Health())
         jwt = table.optional("jwt", table_of(_jwt), default=None)
+        tls = table.optional("tls", table_of(_tls), default=None)
+        istio = table.optional("istio", table_of(read_istio), default=None)
+        kubernetes = table.optional("kubernetes", table_of(read_kubernetes), default=None)
+        gateway_api = table.optional("gateway_api", table_of(read_gateway_api), default=None)
         if reads_claims and jwt.is_sound and jwt.value is None:
             table.value.complain(
                 "the policy reads claims of verified tokens, and nothing verifies them",
@@ -82,8 +86,10 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
             )
         _ = version.value
         place, workers = sidecar.value
+        _check_identities(table.value, place, regions.value, tls.value)
         return Mesh(
-            listener=listener.value,
+            listener=listener.value[0],
+            listener_tls=listener.value[1],
             sidecar=place,
             workers=workers,
             regions=regions.value,
@@ -93,36 +99,42 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
             limits=limits.value,
             health=health.value,
             jwt=jwt.value,
+            tls=tls.value,
+            istio=istio.value,
+            kubernetes=kubernetes.value,
+            gateway_api=gateway_api.value,
         )
 
     return table_of(read)
 
 
-def parse_endpoint(written: str) -> TcpAddress:
-    """Parse `host:port`, with an IPv6 host in brackets. Raises UnfitError."""
-    host, colon, port = written.rpartition(":")
-    is_bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or (":" in host and not is_bracketed):
-        raise UnfitError(f"'{written}' is no address and port", 'write it like "127.0.0.1:9001" or "[::1]:9001"')
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > _HIGHEST_PORT:
-        raise UnfitError(f"'{port}' is no port", f"write a number from 1 to {_HIGHEST_PORT} after the colon")
-    return TcpAddress(address=_parse_host(host[1:-1] if is_bracketed else host), port=int(port))
-
-
-def _parse_host(written: str) -> str:
-    try:
-        return str(ip_address(written))
-    except ValueError:
-        # An address that is nearly one must not be taken for a name and be looked up.
-        if _HOST.fullmatch(written) and not re.fullmatch(r"[0-9.]+", written):
-            return written
-    raise UnfitError(f"'{written}' is neither an IP address nor a host name", "write one of them, without a scheme")
-
-
-def _parse_absolute(written: str) -> str:
-    if not written.startswith("/"):
-        raise UnfitError(f"'{written}' is not absolute", "write the path from / on: Envoy has a directory of its own")
-    return written
+def _check_identities(
+    value: Value, sidecar: SidecarAddress, regions: Mapping[RegionId, Endpoints], tls: PeerTls | None
+) -> None:
+    """See that each peer is either known by an identity or not asked for one."""
+    owners: dict[str, RegionId] = {}
+    for region, endpoints in regions.items():
+        identity = endpoints.identity
+        if tls is None and identity is not None:
+            value.complain(
+                f"the cells of '{region}' have an identity, and there is no 'tls' section to prove one by",
+                "add 'tls:' with certificate, key, authorities and identity, or remove the identity",
+            )
+        elif tls is not None and identity is None:
+            value.complain(
+                f"with 'tls' the cells of '{region}' must prove who they are, and no identity is named",
+                f"add 'identity: spiffe://…/{region}' to the region",
+            )
+        elif identity is not None and (owner := owners.setdefault(identity, region)) != region:
+            value.complain(
+                f"the cells of '{owner}' and of '{region}' have one identity",
+                "give each region its own: it is what proves that a cell is in that region",
+            )
+    if tls is not None and tls.sidecar is None and isinstance(sidecar, TcpAddress):
+        value.complain(
+            "the sidecar is reached by an address, and no identity says who must answer there",
+            "add 'sidecar: spiffe://…' to the 'tls' section, or move the sidecar to a Unix socket",
+        )
 
 
 def _version(value: Value) -> str:
@@ -133,15 +145,49 @@ def _version(value: Value) -> str:
 
 
 def _tcp(table: Table) -> TcpAddress:
-    address = table.required("address", parsed(_parse_host))
-    port = table.required("port", _port)
+    address = table.required("address", parsed(parse_host))
+    port = table.required("port", port_number)
     return TcpAddress(address=address.value, port=port.value)
 
 
+def _listener(table: Table) -> tuple[TcpAddress, ListenerTls | None]:
+    place = _tcp(table)
+    tls = table.optional("tls", table_of(_listener_tls), default=None)
+    return place, tls.value
+
+
+def _listener_tls(table: Table) -> ListenerTls:
+    certificate = table.required("certificate", parsed(parse_absolute))
+    key = table.required("key", parsed(parse_absolute))
+    clients = table.optional("clients", parsed(parse_absolute), default=None)
+    required = table.optional("required", boolean, default=False)
+    if required.value and clients.value is None:
+        table.value.complain(
+            "clients must present a certificate, and nothing says who may sign one",
+            "add 'clients:' with the authorities' file",
+        )
+    return ListenerTls(certificate=certificate.value, key=key.value, clients=clients.value, required=required.value)
+
+
+def _tls(table: Table) -> PeerTls:
+    certificate = table.required("certificate", parsed(parse_absolute))
+    key = table.required("key", parsed(parse_absolute))
+    authorities = table.required("authorities", parsed(parse_absolute))
+    identity = table.required("identity", parsed(parse_spiffe))
+    sidecar = table.optional("sidecar", parsed(parse_spiffe), default=None)
+    return PeerTls(
+        certificate=certificate.value,
+        key=key.value,
+        authorities=authorities.value,
+        identity=identity.value,
+        sidecar=sidecar.value,
+    )
+
+
 def _sidecar(table: Table) -> tuple[SidecarAddress, int]:
-    unix = table.optional("unix", parsed(_parse_absolute), default=None)
-    address = table.optional("address", parsed(_parse_host), default=None)
-    port = table.optional("port", _port, default=None)
+    unix = table.optional("unix", parsed(parse_absolute), default=None)
+    address = table.optional("address", parsed(parse_host), default=None)
+    port = table.optional("port", port_number, default=None)
     workers = table.optional("workers", integer(minimum=1, maximum=_MOST_WORKERS), default=1)
     if unix.value is not None and address.value is None and port.value is None:
         return _checked_workers(table.value, UnixSocket(unix=unix.value), workers.value), workers.value
@@ -162,7 +208,7 @@ def _checked_workers(value: Value, sidecar: SidecarAddress, workers: int) -> Sid
             value.complain(
                 f"the socket's path {path} is longer than {_LONGEST_SOCKET} bytes", "move the socket to a shorter path"
             )
-        case TcpAddress(port=port) if port > _HIGHEST_PORT:
+        case TcpAddress(port=port) if port > HIGHEST_PORT:
             value.complain(
                 f"the last worker would listen on port {port}", f"begin at a port that leaves {workers} below 65536"
             )
@@ -230,19 +276,20 @@ def _endpoints(region: RegionId, needs: Collection[DependencyId]) -> Callable[[T
                         f"the policy's region '{region}' needs '{name}', and nothing says where that is asked",
                         f"add 'dependencies: {{{name}: \"http://host:port/path\"}}'",
                     )
-        return Endpoints(endpoints=endpoints.value, dependencies=dependencies.value)
+        identity = table.optional("identity", parsed(parse_spiffe), default=None)
+        return Endpoints(endpoints=endpoints.value, dependencies=dependencies.value, identity=identity.value)
 
     return read
 
 
 def _timeouts(table: Table) -> Timeouts:
-    message_s = table.optional("message_s", _duration, default=Timeouts().message_s)
-    connect_s = table.optional("connect_s", _duration, default=Timeouts().connect_s)
-    attempt_s = table.optional("attempt_s", _duration, default=Timeouts().attempt_s)
-    request_s = table.optional("request_s", _duration, default=Timeouts().request_s)
-    headers_s = table.optional("headers_s", _duration, default=Timeouts().headers_s)
-    idle_s = table.optional("idle_s", _duration, default=Timeouts().idle_s)
-    cell_idle_s = table.optional("cell_idle_s", _duration, default=Timeouts().cell_idle_s)
+    message_s = table.optional("message_s", duration, default=Timeouts().message_s)
+    connect_s = table.optional("connect_s", duration, default=Timeouts().connect_s)
+    attempt_s = table.optional("attempt_s", duration, default=Timeouts().attempt_s)
+    request_s = table.optional("request_s", duration, default=Timeouts().request_s)
+    headers_s = table.optional("headers_s", duration, default=Timeouts().headers_s)
+    idle_s = table.optional("idle_s", duration, default=Timeouts().idle_s)
+    cell_idle_s = table.optional("cell_idle_s", duration, default=Timeouts().cell_idle_s)
     timeouts = Timeouts(
         message_s=message_s.value,
         connect_s=connect_s.value,
@@ -286,15 +333,15 @@ def _limits(table: Table) -> Limits:
 
 def _health(table: Table) -> Health:
     count = integer(minimum=1, maximum=100)
-    path = table.optional("path", parsed(_parse_absolute), default=Health().path)
-    interval_s = table.optional("interval_s", _duration, default=Health().interval_s)
-    timeout_s = table.optional("timeout_s", _duration, default=Health().timeout_s)
-    down_interval_s = table.optional("down_interval_s", _duration, default=Health().down_interval_s)
+    path = table.optional("path", parsed(parse_absolute), default=Health().path)
+    interval_s = table.optional("interval_s", duration, default=Health().interval_s)
+    timeout_s = table.optional("timeout_s", duration, default=Health().timeout_s)
+    down_interval_s = table.optional("down_interval_s", duration, default=Health().down_interval_s)
     unhealthy = table.optional("unhealthy", count, default=Health().unhealthy)
     healthy = table.optional("healthy", count, default=Health().healthy)
     failures = table.optional("failures", count, default=Health().failures)
-    ejection_s = table.optional("ejection_s", _duration, default=Health().ejection_s)
-    longest_s = table.optional("longest_ejection_s", _duration, default=Health().longest_ejection_s)
+    ejection_s = table.optional("ejection_s", duration, default=Health().ejection_s)
+    longest_s = table.optional("longest_ejection_s", duration, default=Health().longest_ejection_s)
     health = Health(
         path=path.value,
         interval_s=interval_s.value,
@@ -314,5 +361,5 @@ def _health(table: Table) -> Health:
 def _jwt(table: Table) -> Jwt:
     issuer = table.required("issuer", text)
     audiences = table.required("audiences", list_of(text, minimum=1))
-    jwks_file = table.required("jwks_file", parsed(_parse_absolute))
+    jwks_file = table.required("jwks_file", parsed(parse_absolute))
     return Jwt(issuer=issuer.value, audiences=audiences.value, jwks_file=jwks_file.value)

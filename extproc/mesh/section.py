@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from extproc.core.ids import DependencyId, RegionId
+from extproc.mesh.gateway_api.section import GatewayApiMesh
+from extproc.mesh.istio.section import IstioMesh
+from extproc.mesh.kubernetes.section import KubernetesMesh
 
 API_VERSION: Final = "situs/v1"
 
@@ -49,10 +52,14 @@ class Endpoints:
     how fresh it is, a few times within the age that the policy allows. 200 within a second is a good answer; its
     `Last-Modified` says of when the data is, without one it is of now. Redirects are not followed, and nothing of a
     request is sent. A region whose dependency is too old, or was never heard of, is not permitted.
+
+    `identity` (with the `tls` section, and then for each region): the SPIFFE id that a cell of this region must prove,
+    of no other region's cells. Envoy and the sidecar take a connection that proves another for a failed one.
     """
 
     endpoints: tuple[TcpAddress, ...]
     dependencies: Mapping[DependencyId, str] = field(default_factory=dict)
+    identity: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +188,43 @@ class Jwt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerTls:
+    """TLS at the listener: the section `listener.tls`.
+
+    All files are PEM, at absolute paths, and are read anew when they are replaced: write a new file beside the old one
+    and rename it.
+
+    `certificate`, `key`: what Envoy shows to clients. `clients`: the authorities whose client certificates are
+    verified; needed where the policy matches SPIFFE ids, and then only the authority of that trust domain, because
+    each authority in the file can sign any id. `required` (false): turn away a client without a certificate.
+    """
+
+    certificate: str
+    key: str
+    clients: str | None = None
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerTls:
+    """Mutual TLS between Envoy, the sidecar and the cells: the section `tls`.
+
+    Each side proves who it is by a SPIFFE id, and takes nobody else for it, whoever signed.
+
+    `certificate`, `key`, `authorities`: what Envoy shows, and whom it believes; PEM, absolute paths, read anew when
+    they are replaced. `identity`: who Envoy is; the sidecar and the cells admit this id. `sidecar`: who the sidecar
+    must prove to be. Needed where the sidecar is at an address; on a Unix socket the file's mode says who may connect,
+    and no TLS is spoken. The sidecar itself is given its own files by options of `situs serve`.
+    """
+
+    certificate: str
+    key: str
+    authorities: str
+    identity: str
+    sidecar: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mesh:
     """The whole file, under `apiVersion: situs/v1`.
 
@@ -190,6 +234,10 @@ class Mesh:
     it, or at the next ports. Envoy shares requests among them, and goes on with the others when one dies. `regions`:
     the cells of each region of the policy, all of them and no others. `admin` (127.0.0.1:9901): Envoy's admin port,
     which can stop Envoy and show its configuration, hence loopback.
+
+    `istio`, `kubernetes`, `gateway_api`: what `situs mesh render --for` these needs beside the rest
+    (:mod:`extproc.mesh.istio.section`, :mod:`extproc.mesh.kubernetes.section`,
+    :mod:`extproc.mesh.gateway_api.section`).
     """
 
     listener: TcpAddress
@@ -202,6 +250,15 @@ class Mesh:
     limits: Limits = field(default_factory=Limits)
     health: Health = field(default_factory=Health)
     jwt: Jwt | None = None
+    listener_tls: ListenerTls | None = None
+    tls: PeerTls | None = None
+    istio: IstioMesh | None = None
+    kubernetes: KubernetesMesh | None = None
+    gateway_api: GatewayApiMesh | None = None
+
+    def names_of_clusters(self) -> Mapping[str, RegionId]:
+        """Give the region of each cluster that bears another name than the policy gives it: Istio names its own."""
+        return {} if self.istio is None else {self.istio.cluster_of(region): region for region in self.regions}
 
     def sidecars(self) -> tuple[SidecarAddress, ...]:
         """Give where each worker of the sidecar listens, in order."""

@@ -9,7 +9,8 @@ from mesh.example import READING, tables_of
 from extproc.core.ids import DependencyId, RegionId, TenantId
 from extproc.core.reading import TenantBindings
 from extproc.core.tables import PolicyTables
-from extproc.mesh.parse import mesh_reader, parse_endpoint
+from extproc.mesh.endpoints import parse_endpoint
+from extproc.mesh.parse import mesh_reader
 from extproc.mesh.section import Endpoints, Jwt, Mesh, TcpAddress, UnixSocket
 from extproc.strict_yaml import DocumentError, UnfitError, read_text
 

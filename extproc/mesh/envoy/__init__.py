@@ -6,6 +6,6 @@ reference. Reads no file and starts nothing.
 """
 
 from extproc.mesh.envoy.bootstrap import Bootstrap, render_bootstrap
-from extproc.mesh.envoy.text import format_bootstrap
+from extproc.mesh.envoy.text import fields_of, format_bootstrap
 
-__all__ = ["Bootstrap", "format_bootstrap", "render_bootstrap"]
+__all__ = ["Bootstrap", "fields_of", "format_bootstrap", "render_bootstrap"]

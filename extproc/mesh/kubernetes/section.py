@@ -1,0 +1,22 @@
+"""The section `kubernetes` of the mesh file: where in a Kubernetes cluster things are placed.
+
+This module is the manual of that section, as :mod:`extproc.mesh.section` is of the rest.
+"""
+
+from dataclasses import dataclass
+
+from extproc.mesh.scalars import parse_name
+from extproc.strict_yaml import Table, parsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubernetesMesh:
+    """Where things are placed. `namespace` (situs-system): of the gateway and its sidecar."""
+
+    namespace: str = "situs-system"
+
+
+def read_kubernetes(table: Table) -> KubernetesMesh:
+    """Read the section."""
+    namespace = table.optional("namespace", parsed(parse_name), default=KubernetesMesh().namespace)
+    return KubernetesMesh(namespace=namespace.value)

@@ -1,0 +1,57 @@
+"""The small values of the mesh file: hosts, ports, paths, durations and identities, each with its mend."""
+
+import re
+from ipaddress import ip_address
+from typing import Final
+
+from extproc.strict_yaml import UnfitError, integer, number
+
+_LONGEST_S: Final = 86_400.0
+_HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
+_NAME: Final = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_SPIFFE: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
+_LONGEST_SPIFFE: Final = 2048
+HIGHEST_PORT: Final = 65_535
+
+duration: Final = number(minimum=0.001, maximum=_LONGEST_S)
+port_number: Final = integer(minimum=1, maximum=HIGHEST_PORT)
+
+
+def parse_host(written: str) -> str:
+    """Parse an IP address or a host name. Raises UnfitError."""
+    try:
+        return str(ip_address(written))
+    except ValueError:
+        # An address that is nearly one must not be taken for a name and be looked up.
+        if _HOST.fullmatch(written) and not re.fullmatch(r"[0-9.]+", written):
+            return written
+    raise UnfitError(f"'{written}' is neither an IP address nor a host name", "write one of them, without a scheme")
+
+
+def parse_absolute(written: str) -> str:
+    """Parse a path from / on. Raises UnfitError."""
+    if not written.startswith("/"):
+        raise UnfitError(f"'{written}' is not absolute", "write the path from / on: Envoy has a directory of its own")
+    return written
+
+
+def parse_name(written: str) -> str:
+    """Parse the name of a thing in Kubernetes. Raises UnfitError. SPEC: RFC 1123, one label."""
+    if not _NAME.fullmatch(written):
+        raise UnfitError(f"'{written}' is no name in Kubernetes", "write up to 63 of a-z, 0-9 and '-'")
+    return written
+
+
+def parse_domain(written: str) -> str:
+    """Parse a domain name. Raises UnfitError. SPEC: RFC 1123."""
+    labels = written.split(".")
+    if len(written) > 253 or not all(_NAME.fullmatch(label) for label in labels):  # noqa: PLR2004 - the RFC's number
+        raise UnfitError(f"'{written}' is no domain name", "write it like cells.acme.internal")
+    return written
+
+
+def parse_spiffe(written: str) -> str:
+    """Parse who a peer must prove to be. Raises UnfitError. SPEC: SPIFFE-ID section 2, with a path."""
+    if len(written) > _LONGEST_SPIFFE or not _SPIFFE.fullmatch(written):
+        raise UnfitError(f"'{written[:80]}' is no SPIFFE id", 'write it like "spiffe://acme.example/cells/eu-fra"')
+    return written
