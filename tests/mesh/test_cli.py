@@ -59,4 +59,4 @@ def test_a_file_that_is_not_there_is_78(tmp_path: Path, capsys: pytest.CaptureFi
 @pytest.mark.slow
 def test_an_output_that_cannot_be_written_is_78(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--policy", POLICY, "--mesh", MESH, "--output", str(tmp_path / "no" / "envoy.yaml")) == 78
-    assert "cannot be written" in capsys.readouterr().err
+    assert "cannot be read or written" in capsys.readouterr().err

@@ -113,6 +113,6 @@ def _render(args: argparse.Namespace) -> int:
         else:
             sys.stdout.write(rendering.text())
     except OSError as error:
-        where = error.filename or args.output or args.directory
+        where = args.output or args.directory or args.diff
         return refuse(f"{where} cannot be read or written ({error.strerror}). Mend: check the directory and its mode")
     return OK
