@@ -15,7 +15,15 @@ from extproc.mesh.endpoints import parse_endpoint
 from extproc.mesh.gateway_api.section import read_gateway_api
 from extproc.mesh.istio.section import read_istio
 from extproc.mesh.kubernetes.section import read_kubernetes
-from extproc.mesh.scalars import HIGHEST_PORT, duration, parse_absolute, parse_host, parse_spiffe, port_number
+from extproc.mesh.scalars import (
+    HIGHEST_PORT,
+    duration,
+    parse_absolute,
+    parse_host,
+    parse_hosts,
+    parse_spiffe,
+    port_number,
+)
 from extproc.mesh.section import (
     API_VERSION,
     Endpoints,
@@ -89,7 +97,8 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
         _check_identities(table.value, place, regions.value, tls.value)
         return Mesh(
             listener=listener.value[0],
-            listener_tls=listener.value[1],
+            hosts=listener.value[1],
+            listener_tls=listener.value[2],
             sidecar=place,
             workers=workers,
             regions=regions.value,
@@ -150,10 +159,11 @@ def _tcp(table: Table) -> TcpAddress:
     return TcpAddress(address=address.value, port=port.value)
 
 
-def _listener(table: Table) -> tuple[TcpAddress, ListenerTls | None]:
+def _listener(table: Table) -> tuple[TcpAddress, tuple[str, ...], ListenerTls | None]:
     place = _tcp(table)
+    hosts = table.optional("hosts", list_of(parsed(parse_hosts), minimum=1), default=("*",))
     tls = table.optional("tls", table_of(_listener_tls), default=None)
-    return place, tls.value
+    return place, hosts.value, tls.value
 
 
 def _listener_tls(table: Table) -> ListenerTls:

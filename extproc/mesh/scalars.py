@@ -9,8 +9,12 @@ from extproc.strict_yaml import UnfitError, integer, number
 _LONGEST_S: Final = 86_400.0
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _NAME: Final = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
 _SPIFFE: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
-_LONGEST_SPIFFE: Final = 2048
+_LONGEST_DOMAIN: Final = re.compile(
+    r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*"
+)
+_SPIFFE: Final = 2048
 HIGHEST_PORT: Final = 65_535
 
 duration: Final = number(minimum=0.001, maximum=_LONGEST_S)
@@ -42,10 +46,20 @@ def parse_name(written: str) -> str:
     return written
 
 
+def parse_hosts(written: str) -> str:
+    """Parse which hosts are meant: a name with or without a port, `*.` and a name, or `*`. Raises UnfitError.
+
+    ENVOY: the domains of a virtual host.
+    """
+    name, colon, port = written.partition(":")
+    if written == "*" or (_DOMAIN.fullmatch(name.removeprefix("*.")) and (not colon or port == "*" or port.isdigit())):
+        return written
+    raise UnfitError(f"'{written}' names no hosts", 'write "models.acme.example", "*.acme.example" or "*"')
+
+
 def parse_domain(written: str) -> str:
     """Parse a domain name. Raises UnfitError. SPEC: RFC 1123."""
-    labels = written.split(".")
-    if len(written) > 253 or not all(_NAME.fullmatch(label) for label in labels):  # noqa: PLR2004 - the RFC's number
+    if not _DOMAIN.fullmatch(written):
         raise UnfitError(f"'{written}' is no domain name", "write it like cells.acme.internal")
     return written
 

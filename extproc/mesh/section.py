@@ -228,7 +228,8 @@ class PeerTls:
 class Mesh:
     """The whole file, under `apiVersion: situs/v1`.
 
-    `listener`: where clients connect. `sidecar`: where Envoy reaches the sidecar: a Unix socket beside it, or an
+    `listener`: where clients connect. `hosts` (["*"], written in that section): the names by which clients ask for
+    models; a request for another host is refused, or is another's where the listener is shared. `sidecar`: where Envoy reaches the sidecar: a Unix socket beside it, or an
     address on the same trusted host or network. `workers` (1, written in that section): how many processes the sidecar
     has, at most 64. The first is at `sidecar`, each further one at the socket's path with `.1`, `.2` and so on behind
     it, or at the next ports. Envoy shares requests among them, and goes on with the others when one dies. `regions`:
@@ -250,6 +251,7 @@ class Mesh:
     limits: Limits = field(default_factory=Limits)
     health: Health = field(default_factory=Health)
     jwt: Jwt | None = None
+    hosts: tuple[str, ...] = ("*",)
     listener_tls: ListenerTls | None = None
     tls: PeerTls | None = None
     istio: IstioMesh | None = None

@@ -43,10 +43,13 @@ def routes(reading: Reading, mesh: Mesh, plan_length: int) -> route.RouteConfigu
     # that is not whole is not kept (measured).
     once = [_by_plan(reading, mesh, None)] if reading.payload is not None else []
     chosen = [*once, _by_plan(reading, mesh, plan_length), _refusal()]
-    host = route.VirtualHost(name="situs", domains=["*"], routes=chosen)
-    return route.RouteConfiguration(
-        name="situs", virtual_hosts=[host], response_headers_to_remove=list(_NOT_FOR_CLIENTS)
+    host = route.VirtualHost(
+        name="situs",
+        domains=list(mesh.hosts),
+        routes=chosen,
+        response_headers_to_remove=list(_NOT_FOR_CLIENTS),
     )
+    return route.RouteConfiguration(name="situs", virtual_hosts=[host])
 
 
 def _by_plan(reading: Reading, mesh: Mesh, plan_length: int | None) -> route.Route:
