@@ -32,20 +32,39 @@ _CONNECTION_WINDOW: Final = 1024 * 1024
 
 def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Listener:
     """Give the listener that clients connect to."""
-    buffered = mesh.limits.buffer_kib * 1024
-    window = _STREAM_WINDOW
-    if reading.payload is not None:
-        # ENVOY: the buffer is what makes a body "partial", and of HTTP/2 the window is. So a body of `limit_bytes` is
-        # whole to the sidecar, and of a longer one at most twice that is sent. A longer one cannot be retried: a route
-        # with a larger buffer of its own would keep it, and send its beginning twice (measured).
-        buffered = reading.payload.limit_bytes
-        window = max(window, buffered)
-    manager = hcm.HttpConnectionManager(
+    manager = connection_manager(reading, mesh, plan_length)
+    chain = listener.FilterChain(
+        filters=[
+            listener.Filter(name="envoy.filters.network.http_connection_manager", typed_config=packed(manager)),
+        ]
+    )
+    return listener.Listener(
+        name="situs",
+        address=address_of(mesh.listener),
+        per_connection_buffer_limit_bytes=buffered_bytes(reading, mesh),
+        filter_chains=[chain],
+    )
+
+
+def buffered_bytes(reading: Reading, mesh: Mesh) -> int:
+    """Give how much of a body is held for each connection.
+
+    ENVOY: the buffer is what makes a body "partial", and of HTTP/2 the window is. So a body of `limit_bytes` is whole to
+    the sidecar, and of a longer one at most twice that is sent. A longer one cannot be retried: a route with a larger
+    buffer of its own would keep it, and send its beginning twice (measured).
+    """
+    return mesh.limits.buffer_kib * 1024 if reading.payload is None else reading.payload.limit_bytes
+
+
+def connection_manager(reading: Reading, mesh: Mesh, plan_length: int) -> hcm.HttpConnectionManager:
+    """Give what makes requests of a connection, decides them and routes them."""
+    window = _STREAM_WINDOW if reading.payload is None else max(_STREAM_WINDOW, reading.payload.limit_bytes)
+    return hcm.HttpConnectionManager(
         stat_prefix="situs",
         codec_type=hcm.HttpConnectionManagerCodecType.AUTO,
         use_remote_address=True,
         xff_num_trusted_hops=reading.trusted_hops,
-        early_header_mutation_extensions=[_early_strip()],
+        early_header_mutation_extensions=[early_strip()],
         normalize_path=True,
         merge_slashes=True,
         path_with_escaped_slashes_action=hcm.HttpConnectionManagerPathWithEscapedSlashesAction.REJECT_REQUEST,
@@ -66,20 +85,10 @@ def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Li
         route_config=routes(reading, mesh, plan_length),
         access_log=[sidecar_log(REQUEST_LOG)],
     )
-    chain = listener.FilterChain(
-        filters=[
-            listener.Filter(name="envoy.filters.network.http_connection_manager", typed_config=packed(manager)),
-        ]
-    )
-    return listener.Listener(
-        name="situs",
-        address=address_of(mesh.listener),
-        per_connection_buffer_limit_bytes=buffered,
-        filter_chains=[chain],
-    )
 
 
-def _early_strip() -> core.TypedExtensionConfig:
+def early_strip() -> core.TypedExtensionConfig:
+    """Give what removes headers that only we and Envoy write, before any filter sees them."""
     strip = [
         mutation_rules.HeaderMutation(
             remove_on_match=mutation_rules.HeaderMutationRemoveOnMatch(key_matcher=matcher.StringMatcher(prefix=prefix))
