@@ -17,7 +17,7 @@ import httpx
 import pytest
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from mesh.example import LOOPBACK, READING, mesh_of, tables_of
-from mesh.world import TELL, Cell, World, free_port, running_envoy, running_world, wait_for
+from mesh.world import TELL, Cell, World, free_port, rendered, running_envoy, running_world, wait_for
 
 from extproc.core.ids import RegionId
 from extproc.mesh.section import Health, Mesh, Timeouts, UnixSocket
@@ -152,7 +152,7 @@ def two_workers(binary: Path, directory: Path) -> Iterator[Workers]:
     mesh = replace(mesh, workers=2, timeouts=Timeouts(message_s=MESSAGE_S))
     workers = Workers(directory, f"{LOOPBACK}:{listener}")
     try:
-        with running_envoy(binary, directory, tables_of(1), READING, mesh):
+        with running_envoy(binary, directory, rendered(tables_of(1), READING, mesh)):
 
             def both_are_healthy() -> bool:
                 with contextlib.suppress(httpx.TransportError):

@@ -240,16 +240,25 @@ class World:
             cell.bodies.clear()
 
 
+def rendered(tables: PolicyTables, reading: Reading, mesh: Mesh) -> str:
+    """Give the configuration as it is rendered."""
+    return format_bootstrap(render_bootstrap(tables, reading, mesh))
+
+
 @contextlib.contextmanager
-def running_world(
+def running_world(  # noqa: PLR0913 - one for each thing that varies
     binary: Path,
     directory: Path,
     *,
     reading: Reading = READING,
     jwt: Jwt | None = None,
     change: Callable[[Mesh], Mesh] = lambda mesh: mesh,
+    configure: Callable[[PolicyTables, Reading, Mesh], str] = rendered,
 ) -> Iterator[World]:
-    """Start four regions, of which the last has no cell, and everything around them."""
+    """Start four regions, of which the last has no cell, and everything around them.
+
+    `configure` gives the text of Envoy's configuration.
+    """
     cells = [Cell() for _ in range(3)]
     sidecar = ToldSidecar(directory / "sidecar.sock")
     listener, admin = free_port(), free_port()
@@ -271,7 +280,7 @@ def running_world(
     )
     world = World(cells=cells, sidecar=sidecar, url=f"http://{LOOPBACK}:{listener}", admin=f"http://{LOOPBACK}:{admin}")
     try:
-        with running_envoy(binary, directory, tables_of(4), reading, mesh):
+        with running_envoy(binary, directory, configure(tables_of(4), reading, mesh)):
             wait_for("Envoy to be ready", lambda: _is_ready(world.admin))
             yield world
     finally:
@@ -283,9 +292,10 @@ def running_world(
 
 
 @contextlib.contextmanager
-def running_envoy(binary: Path, directory: Path, tables: PolicyTables, reading: Reading, mesh: Mesh) -> Iterator[None]:
+def running_envoy(binary: Path, directory: Path, text: str) -> Iterator[None]:
+    """Run an Envoy with a configuration."""
     config = directory / "envoy.yaml"
-    config.write_text(format_bootstrap(render_bootstrap(tables, reading, mesh)))
+    config.write_text(text)
     options = ["--concurrency", "1", "--use-dynamic-base-id", "--log-level", "warn"]
     with (
         (directory / "envoy.log").open("wb") as log,

@@ -13,7 +13,7 @@ import httpx
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage
 from envoy.service.ext_proc.v3.external_processor_pb2 import ProcessingRequest
 from mesh.example import mesh_of, tables_of
-from mesh.world import free_port, running_envoy
+from mesh.world import free_port, rendered, running_envoy
 
 from extproc.core.ids import DataClass, DecisionId, RegionId
 from extproc.core.payload import PayloadReading
@@ -171,7 +171,7 @@ async def running_payload_world(binary: Path, directory: Path) -> AsyncIterator[
             http2=http2,
         )
         try:
-            with running_envoy(binary, directory, tables_of(1), reading, mesh):
+            with running_envoy(binary, directory, rendered(tables_of(1), reading, mesh)):
                 await _until_ready(world)
                 yield world
         finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
-from extproc.cli.exits import OK, refuse
+from extproc.cli.exits import OK, USAGE, refuse
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from extproc.mesh.section import Mesh
     from extproc.policy.compile import CompiledPolicy
 
-    Render = Callable[[CompiledPolicy, Mesh, str], Rendering]
+    Render = Callable[[CompiledPolicy, Mesh, str, argparse.Namespace], Rendering]
 
 DIFFERS: Final = 3
 """Exit code of `--diff` where something differs."""
@@ -42,6 +42,8 @@ _EPILOG = dedent(
     examples:
       situs mesh render --for envoy --policy policy.yaml --mesh mesh.yaml --output envoy.yaml
       envoy --mode validate --config-path envoy.yaml
+      situs mesh render --for envoy --policy policy.yaml --mesh mesh.yaml --into my-envoy.yaml --output with-situs.yaml
+      situs mesh render --for envoy --policy policy.yaml --mesh mesh.yaml --diff deployed/
 
     exit codes: 0 rendered, or nothing differs, 1 wrong usage, 3 something differs (--diff),
     78 the policy or the mesh file cannot be used
@@ -72,13 +74,32 @@ def register(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     where.add_argument(
         "--diff", type=Path, metavar="DIR", help="write nothing: show what would change in the files of that directory"
     )
+    envoy = render.add_argument_group("for envoy, where there is one already")
+    envoy.add_argument(
+        "--part",
+        choices=["bootstrap", "fragment"],
+        default="bootstrap",
+        help="all of it, or the pieces that another one needs, each with its place (default: %(default)s)",
+    )
+    envoy.add_argument(
+        "--into", type=Path, metavar="FILE", help="put the pieces into this configuration; its comments and order stay"
+    )
+    envoy.add_argument("--listener", metavar="NAME", help="of that configuration, where several listeners take HTTP")
     render.set_defaults(run=_render)
 
 
-def _for_envoy(policy: "CompiledPolicy", mesh: "Mesh", heading: str) -> "Rendering":
+def _for_envoy(policy: "CompiledPolicy", mesh: "Mesh", heading: str, args: argparse.Namespace) -> "Rendering":
     from extproc.mesh.envoy import format_bootstrap, render_bootstrap
+    from extproc.mesh.envoy.attach import attach
+    from extproc.mesh.envoy.fragment import render_fragment
     from extproc.mesh.rendering import Rendering
 
+    if args.into is not None:
+        fragment = render_fragment(policy.tables, policy.reading, mesh)
+        return Rendering(files={args.into.name: attach(args.into, fragment, listener=args.listener)})
+    if args.part == "fragment":
+        fragment = render_fragment(policy.tables, policy.reading, mesh)
+        return Rendering(files={"envoy-fragment.yaml": fragment.text(heading=heading)})
     rendered = render_bootstrap(policy.tables, policy.reading, mesh)
     return Rendering(files={"envoy.yaml": format_bootstrap(rendered, heading=heading)})
 
@@ -87,20 +108,25 @@ _TARGETS: "Mapping[str, Render]" = {"envoy": _for_envoy}
 
 
 def _render(args: argparse.Namespace) -> int:
+    from extproc.mesh.envoy.attach import AttachError
     from extproc.mesh.parse import load_mesh
     from extproc.mesh.rendering import replace_file
     from extproc.policy.load import load_policy
     from extproc.strict_yaml import DocumentError
 
+    if args.target != "envoy" and (args.into or args.listener or args.part != "bootstrap"):
+        return refuse("--part, --into and --listener go with --for envoy. Mend: leave them out", USAGE)
     try:
         policy = load_policy(args.policy)
         mesh = load_mesh(args.mesh, policy.tables, policy.reading)
         heading = (
             f"Rendered by `situs mesh render` from {args.policy.name} ({policy.tables.revision}) and {args.mesh.name}."
         )
-        rendering = _TARGETS[args.target](policy, mesh, heading)
-    except (DocumentError, ValueError) as error:
+        rendering = _TARGETS[args.target](policy, mesh, heading, args)
+    except (AttachError, DocumentError, ValueError) as error:
         return refuse(error)
+    except OSError as error:
+        return refuse(f"{error.filename} cannot be read ({error.strerror}). Mend: name a file that is there")
     try:
         if args.diff is not None:
             lines = list(rendering.differences(args.diff))

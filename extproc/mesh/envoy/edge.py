@@ -49,9 +49,9 @@ def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Li
 def buffered_bytes(reading: Reading, mesh: Mesh) -> int:
     """Give how much of a body is held for each connection.
 
-    ENVOY: the buffer is what makes a body "partial", and of HTTP/2 the window is. So a body of `limit_bytes` is whole to
-    the sidecar, and of a longer one at most twice that is sent. A longer one cannot be retried: a route with a larger
-    buffer of its own would keep it, and send its beginning twice (measured).
+    ENVOY: the buffer is what makes a body "partial", and of HTTP/2 the window is. So a body of `limit_bytes` is whole
+    to the sidecar, and of a longer one at most twice that is sent. A longer one cannot be retried: a route with a
+    larger buffer of its own would keep it, and send its beginning twice (measured).
     """
     return mesh.limits.buffer_kib * 1024 if reading.payload is None else reading.payload.limit_bytes
 
@@ -105,10 +105,10 @@ def _filters(reading: Reading, mesh: Mesh) -> list[hcm.HttpFilter]:
     """Give the filters in order: tokens are verified, then the decision is made, then the request is routed."""
     reroute = [reroute_filter()] if reading.payload is not None else []
     tokens = [credentials_filter(), token_filter(mesh.jwt)] if mesh.jwt else []
+    return [*tokens, decision_filter(reading, mesh), *reroute, router_filter()]
+
+
+def router_filter() -> hcm.HttpFilter:
+    """Give the filter that sends a request on, and tells the sidecar of each attempt."""
     last = router.Router(upstream_log=[sidecar_log(ATTEMPT_LOG)], suppress_envoy_headers=True)
-    return [
-        *tokens,
-        decision_filter(reading, mesh),
-        *reroute,
-        hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(last)),
-    ]
+    return hcm.HttpFilter(name="envoy.filters.http.router", typed_config=packed(last))
