@@ -8,6 +8,7 @@ Nothing here can widen where a request may go. What is missing or wrong is an er
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, TypeAlias
 
 from extproc.core.ids import DependencyId, RegionId
@@ -16,6 +17,19 @@ from extproc.mesh.istio.section import IstioMesh
 from extproc.mesh.kubernetes.section import KubernetesMesh
 
 API_VERSION: Final = "situs/v1"
+
+DIRECTORY: Final = "/etc/envoy"
+"""Where the image of Envoy's own project keeps its configuration."""
+
+
+class EnvoyVersion(StrEnum):
+    """The versions of Envoy that a configuration is rendered for."""
+
+    V1_36 = "1.36"
+    V1_37 = "1.37"
+    V1_38 = "1.38"
+    V1_39 = "1.39"
+    V1_40 = "1.40"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +95,10 @@ class Timeouts:
 
     `cell_idle_s` (4): an unused connection to a cell is closed. Less than the keep-alive of many servers (5 s), so that
     Envoy closes first and no request is sent into a closing connection.
+
+    `connection_s` (600): the longest life of a connection over TLS to a peer, or of a client that shows a certificate;
+    requests on it are finished, and the next one opens another. A connection proves who is at its ends when it is
+    opened and not again, so this bounds how long one outlives a certificate that was withdrawn or has ended.
     """
 
     message_s: float = 1.0
@@ -90,6 +108,7 @@ class Timeouts:
     headers_s: float = 10.0
     idle_s: float = 75.0
     cell_idle_s: float = 4.0
+    connection_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +211,8 @@ class ListenerTls:
     """TLS at the listener: the section `listener.tls`.
 
     All files are PEM, at absolute paths, and are read anew when they are replaced: write a new file beside the old one
-    and rename it.
+    and rename it, or mount a Secret, whose `..data` Kubernetes swaps. A certificate and a key that do not match are
+    not taken, and the old ones stay until they do.
 
     `certificate`, `key`: what Envoy shows to clients. `clients`: the authorities whose client certificates are
     verified; needed where the policy matches SPIFFE ids, and then only the authority of that trust domain, because
@@ -229,12 +249,22 @@ class Mesh:
     """The whole file, under `apiVersion: situs/v1`.
 
     `listener`: where clients connect. `hosts` (["*"], written in that section): the names by which clients ask for
-    models; a request for another host is refused, or is another's where the listener is shared. `sidecar`: where Envoy reaches the sidecar: a Unix socket beside it, or an
-    address on the same trusted host or network. `workers` (1, written in that section): how many processes the sidecar
-    has, at most 64. The first is at `sidecar`, each further one at the socket's path with `.1`, `.2` and so on behind
-    it, or at the next ports. Envoy shares requests among them, and goes on with the others when one dies. `regions`:
-    the cells of each region of the policy, all of them and no others. `admin` (127.0.0.1:9901): Envoy's admin port,
-    which can stop Envoy and show its configuration, hence loopback.
+    models; a request for another host is refused, or is another's where the listener is shared.
+
+    `sidecar`: where Envoy reaches the sidecar: a Unix socket beside it, or an address. `workers` (1, written in that
+    section): how many processes the sidecar has, at most 64. The first is at `sidecar`, each further one at the
+    socket's path with `.1`, `.2` and so on behind it, or at the next ports. Envoy shares requests among them, and goes
+    on with the others when one dies.
+
+    `regions`: the cells of each region of the policy, all of them and no others. `admin` (127.0.0.1:9901): Envoy's
+    admin port, which can stop Envoy and show its configuration, hence loopback.
+
+    `directory` (/etc/envoy): where the files of the rendering lie on Envoy's machine. Envoy looks there for those that
+    name its certificates (`sds-*.yaml`); with neither `listener.tls` nor `tls` there are none.
+
+    `oldest_envoy` ("1.38"): the oldest Envoy that gets the configuration, "1.36" to "1.40". It matters where the policy
+    reads payloads: before 1.38 the route is chosen anew by a Lua filter of one line, and before 1.37 cells get a body
+    in chunks, without its length.
 
     `istio`, `kubernetes`, `gateway_api`: what `situs mesh render --for` these needs beside the rest
     (:mod:`extproc.mesh.istio.section`, :mod:`extproc.mesh.kubernetes.section`,
@@ -251,9 +281,11 @@ class Mesh:
     limits: Limits = field(default_factory=Limits)
     health: Health = field(default_factory=Health)
     jwt: Jwt | None = None
+    oldest_envoy: EnvoyVersion = EnvoyVersion.V1_38
     hosts: tuple[str, ...] = ("*",)
     listener_tls: ListenerTls | None = None
     tls: PeerTls | None = None
+    directory: str = DIRECTORY
     istio: IstioMesh | None = None
     kubernetes: KubernetesMesh | None = None
     gateway_api: GatewayApiMesh | None = None

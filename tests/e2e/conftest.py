@@ -1,4 +1,4 @@
-"""Worlds for the end-to-end tests: the demo's own, with a real Envoy."""
+"""Worlds for the end-to-end tests: the demo's own, with a real Envoy: the one that is shipped, and the oldest that is supported."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,9 +9,10 @@ from extproc.demo.visits import Digits, Visitor
 from extproc.demo.world import World, running_world
 
 
-@pytest.fixture
-async def world(tmp_path: Path, digits_store: Path, envoy_binary: Path) -> AsyncIterator[World]:
-    async with running_world(tmp_path, models=digits_store, envoy=str(envoy_binary)) as running:
+@pytest.fixture(params=["envoy_binary", "oldest_envoy"])
+async def world(tmp_path: Path, digits_store: Path, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    binary: Path = request.getfixturevalue(request.param)
+    async with running_world(tmp_path, models=digits_store, envoy=str(binary)) as running:
         yield running
 
 

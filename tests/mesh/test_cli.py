@@ -69,11 +69,11 @@ def test_a_rendering_is_compared_with_what_is_deployed(tmp_path: Path, capsys: p
     assert run(*common, "--diff", str(tmp_path / "deployed")) == 0
     assert not capsys.readouterr().out
     deployed = tmp_path / "deployed" / "envoy.yaml"
-    deployed.write_text(deployed.read_text().replace("message_timeout: 1s", "message_timeout: 9s"))
+    deployed.write_text(deployed.read_text().replace('message_timeout: "1s"', 'message_timeout: "9s"'))
     assert run(*common, "--diff", str(tmp_path / "deployed")) == 3
     out = capsys.readouterr().out
     changed = [line.split(maxsplit=1) for line in out.splitlines() if line[0] in "+-" and line[1] == " "]
-    assert changed == [["-", "message_timeout: 9s"], ["+", "message_timeout: 1s"]]
+    assert changed == [["-", 'message_timeout: "9s"'], ["+", 'message_timeout: "1s"']]
     assert deployed.read_text().count("9s") == 1, "a difference is shown, not made"
 
 

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def behind_proxy(envoy_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def behind_proxy(any_envoy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One proxy of the operator's own in front; region `r0` has the cells of `r0` and `r1`."""
 
     def two_cells(mesh: Mesh) -> Mesh:
@@ -25,7 +25,7 @@ def behind_proxy(envoy_binary: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     directory = tmp_path_factory.mktemp("edge")
     reading = replace(READING, trusted_hops=1)
-    with running_world(envoy_binary, directory, reading=reading, change=two_cells) as world:
+    with running_world(any_envoy, directory, reading=reading, change=two_cells) as world:
         yield world
 
 
@@ -58,8 +58,8 @@ def test_a_retry_in_a_region_of_several_cells_takes_another_cell(behind_proxy: W
     assert behind_proxy.asked()[1] == 8
 
 
-def test_without_the_sidecar_every_request_is_a_refusal_until_it_is_back(envoy_binary: Path, tmp_path: Path) -> None:
-    with running_world(envoy_binary, tmp_path) as world:
+def test_without_the_sidecar_every_request_is_a_refusal_until_it_is_back(any_envoy: Path, tmp_path: Path) -> None:
+    with running_world(any_envoy, tmp_path) as world:
         assert world.get("route c0").status_code == 200
         world.sidecar.close()
         assert [world.get("route c0").status_code for _ in range(3)] == [503, 503, 503]

@@ -32,8 +32,8 @@ MESSAGE_S = 0.5
 
 
 @pytest.fixture
-def world(envoy_binary: Path, tmp_path: Path) -> Iterator[World]:
-    with running_world(envoy_binary, tmp_path) as running:
+def world(any_envoy: Path, tmp_path: Path) -> Iterator[World]:
+    with running_world(any_envoy, tmp_path) as running:
         yield running
 
 
@@ -81,13 +81,13 @@ def test_nothing_else_of_an_answer_is_logged(world: World) -> None:
     assert dict(attempt.response.response_headers) == {LOAD_HEADER: "TEXT cpu_utilization=0.1"}
 
 
-def test_a_region_that_is_back_is_taken_within_a_second(envoy_binary: Path, tmp_path: Path) -> None:
+def test_a_region_that_is_back_is_taken_within_a_second(any_envoy: Path, tmp_path: Path) -> None:
     """With the documented defaults: before any traffic, and with it."""
 
     def defaults(mesh: Mesh) -> Mesh:
         return replace(mesh, health=Health())
 
-    with running_world(envoy_binary, tmp_path, change=defaults) as world:
+    with running_world(any_envoy, tmp_path, change=defaults) as world:
         for has_traffic in (False, True):
             if has_traffic:
                 assert world.get("route c0").status_code == 200
@@ -171,8 +171,8 @@ def two_workers(binary: Path, directory: Path) -> Iterator[Workers]:
         cell.close()
 
 
-def test_a_worker_that_is_killed_costs_no_request(envoy_binary: Path, tmp_path: Path) -> None:
-    with two_workers(envoy_binary, tmp_path) as workers:
+def test_a_worker_that_is_killed_costs_no_request(any_envoy: Path, tmp_path: Path) -> None:
+    with two_workers(any_envoy, tmp_path) as workers:
         with workers.asked() as statuses:
             time.sleep(0.5)
             workers.processes[1].kill()
@@ -184,8 +184,8 @@ def test_a_worker_that_is_killed_costs_no_request(envoy_binary: Path, tmp_path: 
         assert Counter(statuses) == {200: len(statuses)}
 
 
-def test_a_worker_that_hangs_is_left_out_after_a_second(envoy_binary: Path, tmp_path: Path) -> None:
-    with two_workers(envoy_binary, tmp_path) as workers:
+def test_a_worker_that_hangs_is_left_out_after_a_second(any_envoy: Path, tmp_path: Path) -> None:
+    with two_workers(any_envoy, tmp_path) as workers:
         workers.processes[1].send_signal(signal.SIGSTOP)
         with workers.asked() as statuses:
             time.sleep(2.0)

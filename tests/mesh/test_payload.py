@@ -13,7 +13,7 @@ from extproc.core.ids import DataClass
 from extproc.core.payload import PayloadReading
 from extproc.core.reading import Reading
 from extproc.mesh.envoy import format_bootstrap, render_bootstrap
-from extproc.mesh.section import Limits
+from extproc.mesh.section import EnvoyVersion, Limits
 
 KIB = 1024
 
@@ -25,8 +25,8 @@ def reading_of(limit_kib: int | None) -> Reading:
     return Reading(jurisdiction_header="x-data-jurisdiction", payload=payload)
 
 
-def text_of(limit_kib: int | None, *, buffer_kib: int = 1024) -> str:
-    mesh = replace(mesh_of([9001, 9002]), limits=Limits(buffer_kib=buffer_kib))
+def text_of(limit_kib: int | None, *, buffer_kib: int = 1024, oldest: EnvoyVersion = EnvoyVersion.V1_38) -> str:
+    mesh = replace(mesh_of([9001, 9002]), limits=Limits(buffer_kib=buffer_kib), oldest_envoy=oldest)
     return format_bootstrap(render_bootstrap(tables_of(2), reading_of(limit_kib), mesh))
 
 
@@ -106,3 +106,12 @@ def test_envoy_accepts_it(envoy_binary: Path, tmp_path: Path, limit_kib: int) ->
     config = tmp_path / "envoy.yaml"
     config.write_text(text_of(limit_kib))
     validate(envoy_binary, config)
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+@pytest.mark.parametrize("limit_kib", [1, 1024])
+def test_the_oldest_envoy_accepts_what_is_rendered_for_it(oldest_envoy: Path, tmp_path: Path, limit_kib: int) -> None:
+    config = tmp_path / "envoy.yaml"
+    config.write_text(text_of(limit_kib, oldest=EnvoyVersion.V1_36))
+    validate(oldest_envoy, config)

@@ -50,7 +50,7 @@ def validate(binary: Path, config: Path) -> None:
     ],
 )
 def test_envoy_accepts_it(  # noqa: PLR0913 - one for each thing that varies
-    envoy_binary: Path,
+    any_envoy: Path,
     tmp_path: Path,
     *,
     regions: int,
@@ -66,31 +66,31 @@ def test_envoy_accepts_it(  # noqa: PLR0913 - one for each thing that varies
     config = tmp_path / "envoy.yaml"
     rendered = render_bootstrap(tables_of(regions, plan_length=plan_length), replace(READING, trusted_hops=hops), mesh)
     config.write_text(format_bootstrap(rendered))
-    validate(envoy_binary, config)
+    validate(any_envoy, config)
 
 
-def test_envoy_accepts_names_addresses_of_all_kinds_and_no_retries(envoy_binary: Path, tmp_path: Path) -> None:
+def test_envoy_accepts_names_addresses_of_all_kinds_and_no_retries(any_envoy: Path, tmp_path: Path) -> None:
     mesh: Mesh = replace(mesh_of([9001]), retries=Retries(at_least=0, statuses=(), budget_percent=0, budget_floor=0))
     places = ("cells.internal", "::1", "127.0.0.1")
     endpoints = Endpoints(endpoints=tuple(TcpAddress(address=place, port=9001) for place in places))
     config = tmp_path / "envoy.yaml"
     rendered = render_bootstrap(tables_of(1), READING, replace(mesh, regions={RegionId("r0"): endpoints}))
     config.write_text(format_bootstrap(rendered))
-    validate(envoy_binary, config)
+    validate(any_envoy, config)
 
 
 @pytest.mark.parametrize("sidecar", [UnixSocket(unix="/run/situs.sock"), TcpAddress(address="::1", port=9000)])
-def test_envoy_accepts_many_workers(envoy_binary: Path, tmp_path: Path, sidecar: SidecarAddress) -> None:
+def test_envoy_accepts_many_workers(any_envoy: Path, tmp_path: Path, sidecar: SidecarAddress) -> None:
     mesh = replace(mesh_of([9001], sidecar=sidecar), workers=64)
     config = tmp_path / "envoy.yaml"
     config.write_text(format_bootstrap(render_bootstrap(tables_of(1), READING, mesh)))
-    validate(envoy_binary, config)
+    validate(any_envoy, config)
 
 
-def test_envoy_accepts_the_references(envoy_binary: Path, tmp_path: Path) -> None:
+def test_envoy_accepts_the_references(any_envoy: Path, tmp_path: Path) -> None:
     keys = tmp_path / "jwks.json"
     keys.write_text(NO_KEYS)
     for name, text in render_references().items():
         config = tmp_path / name
         config.write_text(text.replace("/etc/situs/jwks.json", str(keys)))
-        validate(envoy_binary, config)
+        validate(any_envoy, config)

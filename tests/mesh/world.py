@@ -278,7 +278,12 @@ def running_world(  # noqa: PLR0913 - one for each thing that varies
             health=Health(interval_s=0.1, timeout_s=1.0, failures=100),
         )
     )
-    world = World(cells=cells, sidecar=sidecar, url=f"http://{LOOPBACK}:{listener}", admin=f"http://{LOOPBACK}:{admin}")
+    world = World(
+        cells=cells,
+        sidecar=sidecar,
+        url=f"http://{LOOPBACK}:{listener}",
+        admin=f"http://{LOOPBACK}:{admin}",
+    )
     try:
         with running_envoy(binary, directory, configure(tables_of(4), reading, mesh)):
             wait_for("Envoy to be ready", lambda: _is_ready(world.admin))

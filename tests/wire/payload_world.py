@@ -20,7 +20,7 @@ from extproc.core.payload import PayloadReading
 from extproc.core.reading import Reading
 from extproc.core.reasons import Refusal
 from extproc.core.steering import Deny, Steer
-from extproc.mesh.section import Timeouts, UnixSocket
+from extproc.mesh.section import EnvoyVersion, Timeouts, UnixSocket
 from extproc.names import METADATA_DECISION, METADATA_NAMESPACE
 from extproc.wire.payload import Body
 from extproc.wire.response import Phase, Responder
@@ -116,6 +116,7 @@ class Recorder:
 class World:
     """The running parts, and clients of both protocols."""
 
+    oldest: EnvoyVersion
     cell: Cell
     recorder: Recorder
     url: str
@@ -139,7 +140,9 @@ async def _ask_for_the_body(_headers: bytes) -> bytes | None:
 
 
 @asynccontextmanager
-async def running_payload_world(binary: Path, directory: Path) -> AsyncIterator[World]:
+async def running_payload_world(
+    binary: Path, directory: Path, oldest: EnvoyVersion = EnvoyVersion.V1_38
+) -> AsyncIterator[World]:
     """Start everything with the rendered configuration, as `situs mesh render` writes it."""
     cell, recorder = Cell(), Recorder()
     serving = await asyncio.start_server(cell.serve, "127.0.0.1", 0, limit=1 << 25)
@@ -148,7 +151,7 @@ async def running_payload_world(binary: Path, directory: Path) -> AsyncIterator[
     mesh = mesh_of(
         [serving.sockets[0].getsockname()[1]], listener=listener, admin=admin, sidecar=UnixSocket(unix=str(socket))
     )
-    mesh = replace(mesh, timeouts=Timeouts(message_s=MESSAGE_S))
+    mesh = replace(mesh, timeouts=Timeouts(message_s=MESSAGE_S), oldest_envoy=oldest)
     payload = PayloadReading(limit_bytes=LIMIT, unreadable=DataClass("special"))
     reading = Reading(jurisdiction_header=TELL, payload=payload)
     server = await WireServer.start(
@@ -162,6 +165,7 @@ async def running_payload_world(binary: Path, directory: Path) -> AsyncIterator[
         httpx.AsyncClient(trust_env=False, http1=False, http2=True) as http2,
     ):
         world = World(
+            oldest=oldest,
             cell=cell,
             recorder=recorder,
             url=f"http://127.0.0.1:{listener}/v2/models/digits/infer",

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from random import Random
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ import pytest
 import pytest_asyncio
 from wire.payload_world import LIMIT, MESSAGE_S, TELL, World, running_payload_world
 
+from extproc.mesh.section import EnvoyVersion
 from extproc.names import CONTENT_ENCODING, DECISION_HEADER, REFUSAL_CONTENT_TYPE
 from extproc.wire.payload import Body
 
@@ -22,9 +22,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.asyncio(loop_scope=
 PROTOCOLS = pytest.mark.parametrize("protocol", ["http1", "http2"])
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def started(envoy_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    async with running_payload_world(envoy_binary, tmp_path_factory.mktemp("payload")) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=[EnvoyVersion.V1_40, EnvoyVersion.V1_36])
+async def started(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
+    oldest: EnvoyVersion = request.param
+    binary = request.getfixturevalue("envoy_binary" if oldest is EnvoyVersion.V1_40 else "oldest_envoy")
+    async with running_payload_world(binary, tmp_path_factory.mktemp("payload"), oldest) as running:
         yield running
         assert "envoy_bug" not in running.log.read_text()
 
@@ -110,7 +112,11 @@ async def test_a_small_body_is_whole_and_steers(world: World, protocol: str) -> 
     assert (answer.status_code, answer.headers[DECISION_HEADER]) == (200, world.recorder.decision)
     assert only_body(world) == Body(data=b'{"a":1}', complete=True, encoded=False)
     ((body, headers),) = world.cell.requests
-    assert (body, headers["content-length"]) == (b'{"a":1}', "7")  # Envoy would remove it if it were not told otherwise
+    assert body == b'{"a":1}'
+    if world.oldest is EnvoyVersion.V1_36:
+        assert headers["transfer-encoding"] == "chunked"  # it cannot be told otherwise
+    else:
+        assert headers["content-length"] == "7"  # Envoy would remove it if it were not told otherwise
 
 
 async def test_the_decision_of_a_body_is_in_the_log(world: World) -> None:
@@ -223,6 +229,10 @@ async def test_a_whole_body_is_tried_again(world: World, protocol: str, size: in
     world.cell.statuses.append(503)
     whole = content(size)
     answer = await client_of(world, protocol).post(world.url, content=chunks(whole, chunk, pause_s) if chunk else whole)
+    if world.oldest is EnvoyVersion.V1_36 and size == LIMIT and answer.status_code != httpx.codes.OK:
+        # This one gives up keeping a body of exactly the limit, depending on the pieces in which it comes.
+        assert served(world) == [hash(whole)]
+        return
     assert answer.status_code == 200
     assert served(world) == [hash(whole)] * 2
 
