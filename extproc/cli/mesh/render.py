@@ -28,8 +28,11 @@ _EPILOG = dedent(
     plan over them, so a change of who may use what needs no new configuration. A policy needs one that has new regions
     or longer plans, declares another edge, reads headers, hosts, claims or client certificates that it did not read,
     begins or ends to read payloads, or reads more of each; and so does every change of the mesh file. A policy that
-    reads payloads needs Envoy 1.38 or newer, and one that matches SPIFFE ids a listener that verifies certificates:
-    TLS is not rendered.
+    reads payloads needs Envoy 1.38 or newer, and one that matches SPIFFE ids a listener that verifies certificates
+    (`listener: {tls: {clients: …}}`).
+
+    With TLS in the mesh file there are further files, sds-*.yaml, by which Envoy learns its certificates and reads
+    them anew when they are replaced: use --directory, and put them where the mesh file's `directory` says.
 
     A mesh file in full, where the policy reads no token claims (each field is explained in extproc/mesh/section.py):
       apiVersion: situs/v1
@@ -89,22 +92,49 @@ def register(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
 
 
 def _for_envoy(policy: "CompiledPolicy", mesh: "Mesh", heading: str, args: argparse.Namespace) -> "Rendering":
-    from extproc.mesh.envoy import format_bootstrap, render_bootstrap
+    from extproc.mesh.envoy import format_bootstrap, render_bootstrap, render_secrets
     from extproc.mesh.envoy.attach import attach
     from extproc.mesh.envoy.fragment import render_fragment
     from extproc.mesh.rendering import Rendering
 
+    secrets = render_secrets(mesh, heading=heading)
     if args.into is not None:
         fragment = render_fragment(policy.tables, policy.reading, mesh)
-        return Rendering(files={args.into.name: attach(args.into, fragment, listener=args.listener)})
+        return Rendering(files={args.into.name: attach(args.into, fragment, listener=args.listener), **secrets})
     if args.part == "fragment":
         fragment = render_fragment(policy.tables, policy.reading, mesh)
-        return Rendering(files={"envoy-fragment.yaml": fragment.text(heading=heading)})
+        return Rendering(files={"envoy-fragment.yaml": fragment.text(heading=heading), **secrets})
     rendered = render_bootstrap(policy.tables, policy.reading, mesh)
-    return Rendering(files={"envoy.yaml": format_bootstrap(rendered, heading=heading)})
+    return Rendering(files={"envoy.yaml": format_bootstrap(rendered, heading=heading), **secrets})
 
 
-_TARGETS: "Mapping[str, Render]" = {"envoy": _for_envoy}
+def _for_istio(policy: "CompiledPolicy", mesh: "Mesh", heading: str, _args: argparse.Namespace) -> "Rendering":
+    from extproc.mesh.istio.render import render_istio
+
+    return render_istio(policy, mesh, heading)
+
+
+def _for_envoy_gateway(policy: "CompiledPolicy", mesh: "Mesh", heading: str, _args: argparse.Namespace) -> "Rendering":
+    from extproc.mesh.gateway_api.render import render_gateway_api
+
+    return render_gateway_api(policy, mesh, heading)
+
+
+def _for_kubernetes(policy: "CompiledPolicy", mesh: "Mesh", heading: str, args: argparse.Namespace) -> "Rendering":
+    from extproc.mesh.kubernetes.render import render_kubernetes, with_sources
+
+    rendering = render_kubernetes(policy, mesh, heading)
+    return with_sources(
+        rendering, policy=args.policy.read_text(encoding="utf-8"), mesh=args.mesh.read_text(encoding="utf-8")
+    )
+
+
+_TARGETS: "Mapping[str, Render]" = {
+    "envoy": _for_envoy,
+    "istio": _for_istio,
+    "envoy-gateway": _for_envoy_gateway,
+    "kubernetes": _for_kubernetes,
+}
 
 
 def _render(args: argparse.Namespace) -> int:
@@ -127,6 +157,8 @@ def _render(args: argparse.Namespace) -> int:
         return refuse(error)
     except OSError as error:
         return refuse(f"{error.filename} cannot be read ({error.strerror}). Mend: name a file that is there")
+    if args.output is not None and args.target == "envoy" and len(rendering.files) > 1:
+        return refuse(f"there are {len(rendering.files)} files, {', '.join(rendering.files)}. Mend: use --directory")
     try:
         if args.diff is not None:
             lines = list(rendering.differences(args.diff))
