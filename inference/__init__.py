@@ -16,3 +16,9 @@ Below these: `store` (files to bytes and digest), `provider` (CPU or GPU, never 
 
 This package never imports `extproc`: a cell knows nothing of the sidecar that routes to it.
 """
+
+import os
+
+# ONNX RUNTIME: as it is on PyPI it reports its use to its maker, on Linux too, unless this is set before it is imported
+# (its Privacy.md). A cell sends nothing to anybody. Whoever sets the variable decides otherwise.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

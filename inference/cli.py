@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from inference.errors import EXIT_CONFIGURATION, ConfigurationError
 from inference.identity import CellIdentity, parse_jurisdiction, parse_name, parse_region
 from inference.provider import Device, check_distributions
+from inference.tls import parse_spiffe
 
 T = TypeVar("T")
 
@@ -52,8 +53,14 @@ def _serve(options: argparse.Namespace) -> int:
     # Imported late: onnxruntime must not be imported before its distributions were checked, nor for --help.
     from inference.app import BodyLimits  # noqa: PLC0415
     from inference.batcher import BatchLimits  # noqa: PLC0415
-    from inference.server import ServeConfig, serve  # noqa: PLC0415
+    from inference.server import ServeConfig, TlsConfig, serve  # noqa: PLC0415
+    from inference.tls import TlsFiles  # noqa: PLC0415
 
+    given = [options.tls_certificate, options.tls_key, options.tls_authorities]
+    if (any(given) or options.tls_peer) and not (all(given) and options.tls_peer):
+        raise ConfigurationError(
+            "TLS needs --tls-certificate, --tls-key, --tls-authorities and --tls-peer together; give all four, or none"
+        )
     host, port = options.listen
     cell = options.cell or f"{options.region}-{os.getpid()}"
     config = ServeConfig(
@@ -67,6 +74,11 @@ def _serve(options: argparse.Namespace) -> int:
         access_log=options.access_log,
         body=BodyLimits(size=options.max_body, time_s=options.body_timeout),
         batch=BatchLimits(rows=options.max_batch, waiting=options.max_queue),
+        tls=TlsConfig(
+            files=TlsFiles(certificate=given[0], key=given[1], authorities=given[2]), peers=tuple(options.tls_peer)
+        )
+        if all(given)
+        else None,
     )
     return serve(config)
 
@@ -89,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_identity(serve)
     _add_serving(serve)
+    _add_tls(serve)
     _add_limits(serve)
     return parser
 
@@ -149,6 +162,32 @@ def _add_serving(serve: argparse.ArgumentParser) -> None:
         type=_checked(_parse_seconds),
         metavar="SECONDS",
         help="from SIGTERM to exit at most; for the first fifth the cell is not ready but serves on (default: 25)",
+    )
+
+
+def _add_tls(serve: argparse.ArgumentParser) -> None:
+    group = serve.add_argument_group(
+        "mutual TLS 1.3",
+        "All four, or none. Files are PEM and are taken anew for new connections when they are replaced; those that "
+        "cannot be used are refused, with the last good ones kept. Health is asked by TLS too.",
+    )
+    group.add_argument(
+        "--tls-certificate",
+        type=Path,
+        metavar="FILE",
+        help="what clients are shown: a certificate of this region's SPIFFE id, then its intermediates",
+    )
+    group.add_argument("--tls-key", type=Path, metavar="FILE", help="its key, without a passphrase")
+    group.add_argument(
+        "--tls-authorities", type=Path, metavar="FILE", help="whose certificates of clients are believed"
+    )
+    group.add_argument(
+        "--tls-peer",
+        type=_checked(parse_spiffe),
+        action="append",
+        default=[],
+        metavar="SPIFFE_ID",
+        help="who may ask, Envoy and the sidecar; again for each further one",
     )
 
 

@@ -29,6 +29,7 @@ from inference.model import load_model
 from inference.provider import Device, check_device
 from inference.served import ModelTable, serve_model
 from inference.store import list_store, load_artifact
+from inference.tls import Door, TlsFiles
 
 LINGER_SHARE: Final = 0.2
 """Part of the drain time in which a draining cell still takes requests, so that health checks notice first."""
@@ -42,11 +43,20 @@ _UVICORN_TICKS_S: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsConfig:
+    """Mutual TLS: the cell's own files, and the SPIFFE ids of the clients that may ask."""
+
+    files: TlsFiles
+    peers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServeConfig:
     """Everything a cell is started with.
 
     models: the store. host, port: where to listen; port 0 lets the system choose. threads: per model version, inside
     onnxruntime. drain_s: seconds from the signal to the exit, at most. access_log: a path, or "-" for standard output.
+    tls: what to show and whom to admit; None for plain HTTP.
     """
 
     identity: CellIdentity
@@ -59,6 +69,7 @@ class ServeConfig:
     access_log: str
     body: BodyLimits
     batch: BatchLimits
+    tls: TlsConfig | None = None
 
 
 class _DrainingServer(uvicorn.Server):
@@ -102,17 +113,22 @@ def serve(config: ServeConfig) -> int:
     """Run the cell until a signal ends it, and return the exit status; ConfigurationError if it cannot start."""
     events = open_events(region=config.identity.region, cell=config.identity.cell)
     check_device(onnxruntime, config.device)
+    door = None if config.tls is None else Door(config.tls.files, config.tls.peers, events)
+    if door is not None:
+        events.info("TLS files were taken", identity=door.identity)
     models = _load_models(config, events)
     access_log = open_access_log(config.access_log, config.identity)
     cell = Cell(identity=config.identity, models=models, access_log=access_log, events=events, limits=config.body)
     try:
         with _bind(config.host, config.port) as bound:
-            _server(config, cell, events).run(sockets=[bound])
+            _server(config, cell, events, door).run(sockets=[bound])
     finally:
         for served in models:
             served.model.terminate()
             served.batcher.close()
         access_log.close()
+        if door is not None:
+            door.close()
     events.info("stopped")
     return EXIT_OK
 
@@ -134,7 +150,7 @@ def _bind(host: str, port: int) -> socket.socket:
         raise ListenError(f"--listen {host}:{port}: {error.strerror}; choose a free address of this machine") from error
 
 
-def _server(config: ServeConfig, cell: Cell, events: FilteringBoundLogger) -> uvicorn.Server:
+def _server(config: ServeConfig, cell: Cell, events: FilteringBoundLogger, door: Door | None) -> uvicorn.Server:
     linger_s = config.drain_s * LINGER_SHARE
     settings = uvicorn.Config(
         cell,
@@ -151,6 +167,9 @@ def _server(config: ServeConfig, cell: Cell, events: FilteringBoundLogger) -> uv
         date_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
     )
+    if door is not None:
+        settings.load()
+        settings.ssl = door
     # The setting is declared in whole seconds; uvicorn only hands it to asyncio, which takes fractions.
     settings.timeout_graceful_shutdown = max(0.0, config.drain_s - linger_s - _UVICORN_TICKS_S)  # type: ignore[assignment]
     return _DrainingServer(settings, cell=cell, linger_s=linger_s, events=events)

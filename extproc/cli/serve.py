@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from extproc.cli.exits import CONFIGURATION, LOG, OK, SOFTWARE, refuse
 from extproc.cli.serve_options import add_control, add_log, add_policy, add_workers, amount
+from extproc.cli.serve_tls import add_tls, tls_settings
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from extproc.sidecar.configuration import Configuration, Origin
     from extproc.sidecar.probing import Probing
     from extproc.sidecar.settings import ControlSocket, Settings
+    from extproc.sidecar.tls import TlsSettings
     from extproc.trust.epochs import KeyRing
     from extproc.workers.summons import Summons
 
@@ -71,6 +73,7 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     parser.add_argument(
         "--admin", metavar="HOST:PORT", help="serve /metrics, /readyz and /livez there (default: nowhere)"
     )
+    add_tls(parser)
     add_workers(parser)
     add_control(parser)
     add_log(parser)
@@ -106,6 +109,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: PLR0915 - one start, in its o
     from extproc.sidecar.serve import BrokenSidecarError
     from extproc.sidecar.settings import Settings
     from extproc.sidecar.watch import signatures
+    from extproc.tls.credentials import CredentialsError
     from extproc.trust.tlog_policy import load_tlog_policy
     from extproc.witness.errors import WitnessError
     from extproc.workers.places import worker_listen
@@ -142,15 +146,16 @@ def run(args: argparse.Namespace) -> int:  # noqa: PLR0915 - one start, in its o
         if args.ship is not None:
             _check_shipping(args.ship, identity.region)
         workers = args.workers or (1 if mesh is None else mesh.workers)
+        tls = tls_settings(args, mesh, listen)
         if summons is not None:
             listen = worker_listen(listen, summons.index)
         elif workers > 1:
             worker_listen(listen, workers - 1)
-            return _supervise(args, workers, configuration.tables.regions, mesh, control)
+            return _supervise(args, workers, configuration.tables.regions, mesh, control, tls=tls)
         ring = _ring(args, identity.signer)
     except OSError as error:
         return refuse(f"{_place(error)}. Mend: check the path, and who may read it", CONFIGURATION)
-    except (*BAD_CONFIGURATION, ControlError, NoteError, ShipError, ValueError) as error:
+    except (*BAD_CONFIGURATION, ControlError, CredentialsError, NoteError, ShipError, ValueError) as error:
         return refuse(error, CONFIGURATION)
     settings = Settings(
         files=files,
@@ -174,6 +179,8 @@ def run(args: argparse.Namespace) -> int:  # noqa: PLR0915 - one start, in its o
         dependencies=_dependencies(mesh) if summons is None else {},
         probing=probing,
         longest_request_s=_longest_request_s(mesh),
+        tls=tls,
+        clusters={} if mesh is None else mesh.names_of_clusters(),
     )
     try:
         uvloop.run(_serve(settings, configuration, summons))
@@ -209,12 +216,14 @@ def _narrow(args: argparse.Namespace, summons: "Summons") -> None:
         args.force_policy_version = None
 
 
-def _supervise(
+def _supervise(  # noqa: PLR0913 - what was worked out of the options
     args: argparse.Namespace,
     workers: int,
     regions: "tuple[Region, ...]",
     mesh: "Mesh | None",
     control: "ControlSocket | None",
+    *,
+    tls: "TlsSettings | None",
 ) -> int:
     """Run the workers, and answer for them."""
     import uvloop
@@ -231,6 +240,7 @@ def _supervise(
         admin=args.admin,
         drain_s=args.drain,
         control=control,
+        tls=tls,
     )
     try:
         code: int = uvloop.run(supervise(orders))

@@ -46,7 +46,7 @@ class Current:
     sealer: Sealer | None
     """Makes what records hold of a person; None where the policy has nothing of it kept."""
     regions: Mapping[str, RegionId]
-    """From the name of a region's Envoy cluster to the region."""
+    """From each name of a region's Envoy cluster to the region."""
     catalogue: tuple[RegionId, ...]
     """The policy's regions, in its order."""
     weights: tuple[int, ...]
@@ -56,8 +56,17 @@ class Current:
 class Live:
     """Holds the current state; swapped whole by the watchers, read once by each decision."""
 
-    def __init__(self, configuration: Configuration, keys: Keys | None = None, *, checks_models: bool = False) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        keys: Keys | None = None,
+        *,
+        checks_models: bool = False,
+        clusters: Mapping[str, RegionId] | None = None,
+    ) -> None:
         """Decide by `configuration`. Raises ConfigurationError when it needs erasable keys and there are none.
+
+        `clusters` has the region of each cluster that Envoy reports by another name than the policy's.
 
         `checks_models` tells that somebody finds out which regions are fit. What that one has not held against the
         policy in force yet is then unfit; else nothing is, because nobody can say.
@@ -67,7 +76,8 @@ class Live:
         self._fitness: Fitness = {}
         self._fitness_of: Sequence[Region] = ()
         self.configuration = configuration
-        self.current = _current(configuration, {}, self._believed(configuration.tables.regions), {}, keys)
+        fitness = self._believed(configuration.tables.regions)
+        self.current = _current(configuration, {}, fitness, clusters or {}, keys)
 
     def with_configuration(self, configuration: Configuration) -> Current:
         """Make what :meth:`configure` puts in force; regions that remain keep their standing.

@@ -42,6 +42,7 @@ from extproc.sidecar.recorder import Recorder
 from extproc.sidecar.reloading import Reloading
 from extproc.sidecar.settings import Settings
 from extproc.sidecar.team import Learner, Member, Team
+from extproc.sidecar.tls import SidecarTls
 from extproc.sidecar.upkeep import Upkeep, refuse_rollback
 from extproc.signals.board import Board
 from extproc.signals.cells import FirstRound, probe_forever
@@ -119,7 +120,8 @@ class Sidecar:
         self.team = team
         self.metrics = Metrics()
         checks_models = bool(settings.endpoints) if team is None else settings.probing.cells
-        self.live = Live(configuration, keys, checks_models=checks_models)
+        self.live = Live(configuration, keys, checks_models=checks_models, clusters=settings.clusters)
+        self.tls = None if settings.tls is None else SidecarTls(settings.tls, self.metrics.registry, clock=self._clock)
         regions = configuration.tables.regions
         catalogue = [region.id for region in regions] if team is None else team.catalogue
         counters = OwnCounters(len(catalogue)) if team is None else team.counters
@@ -201,6 +203,8 @@ class Sidecar:
         self._background(stack, self.recorder.beat_forever())
         for work in (*reloading.watch(), *self.upkeep.work()):
             self._background(stack, work)
+        if self.tls is not None:
+            self._background(stack, self.tls.watch())
         if isinstance(self.board, Board):
             await self._probe(stack, self.board)
         if settings.admin is not None:
@@ -245,6 +249,7 @@ class Sidecar:
             if self.live.configuration.reading.payload is None
             else PayloadServer(process=hop.answer, preview=hop.preview),
             open_log=self._open_access_log,
+            tls=None if self.tls is None else self.tls.server(),
         )
         stack.push_async_callback(self._drain)
         self._serving = True
@@ -277,7 +282,8 @@ class Sidecar:
             self._background(stack, ask_forever(settings.dependencies, self._regions, board.depended))
         if settings.endpoints:
             first = FirstRound(settings.endpoints, board.probed)
-            self._background(stack, probe_forever(settings.endpoints, self._regions, first))
+            contexts = None if self.tls is None else self.tls.cells()
+            self._background(stack, probe_forever(settings.endpoints, self._regions, first, contexts=contexts))
             await first.wait()
 
     def _regions(self) -> tuple[Region, ...]:
@@ -339,6 +345,8 @@ class Sidecar:
             self.metrics.seen(current.snapshot, self.in_flight.at(current.catalogue), self._clock())
             self.metrics.kept(self._ledger, self.upkeep, self._clock())
             self._conditions.look()
+            if self.tls is not None:
+                self.tls.look()
 
     def reported(self, ended: Ended) -> None:
         """Take one entry of Envoy's access log, here or where its decision was made."""
@@ -385,6 +393,8 @@ class Sidecar:
         elif not self.wire.claim.is_there():
             reasons.append(f"the socket {self.wire.address} is gone: Envoy cannot connect anew")
         reasons += self._conditions.reasons(sealing=self.live.current.sealer is not None)
+        if self.tls is not None:
+            reasons += self.tls.reasons()
         if self.live.configuration.tables.epoch_at(self._clock()) is None:
             reasons.append("the policy is not in force at this time: its as_of is in the future")
         return reasons

@@ -12,6 +12,7 @@ from extproc.ledger.durability import Durability
 from extproc.ledger.room import Room
 from extproc.sidecar.configuration import Files
 from extproc.sidecar.probing import Probing
+from extproc.sidecar.tls import TlsSettings
 from extproc.sidecar.watch import Signature
 from extproc.trust.epochs import KeyRing
 from extproc.trust.tlog_policy import TrustPolicy
@@ -39,7 +40,9 @@ class Settings:
     `room` the marks of its disk. `witnesses` cosign it; None for nobody. `key_store` is the file of erasable keys,
     None where the policy keeps nothing under such keys. `shipping` says where evidence goes; None where somebody else
     ships it, or nobody.
-    `control` is served by this process; None where there is none, or where a supervisor serves it.
+    `control` is served by this process; None where there is none, or where a supervisor serves it. `tls` is what it
+    shows and whom it admits; None where all is plain. `clusters` has the region of each cluster that Envoy reports by
+    another name than the policy's.
     """
 
     files: Files
@@ -63,3 +66,5 @@ class Settings:
     control: ControlSocket | None = None
     dependencies: Mapping[RegionId, Mapping[DependencyId, str]] = field(default_factory=dict)
     probing: Probing = field(default_factory=Probing)
+    tls: TlsSettings | None = None
+    clusters: Mapping[str, RegionId] = field(default_factory=dict)

@@ -19,6 +19,9 @@ import structlog
 
 TIMEOUT_S: Final = 1.0
 """For a whole answer, from the connection to its last byte."""
+_HANDSHAKE_S: Final = 0.45
+"""For the connection and again for the handshake on it, where both must be. Together they end before the whole answer
+would: the library closes a connection whose handshake it gave up itself, and not one that is taken from it."""
 MOST_BYTES: Final = 64 * 1024
 """Of a body; an answer with more is taken without its body."""
 
@@ -49,26 +52,39 @@ class Asker:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._untrusted: dict[str, str] = {}
 
     async def ask(self, url: str) -> Answer | Silence:
         """Ask one server, for a second at most."""
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 try:
-                    return await self._ask(url)
-                except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                    answer = await self._ask(url)
+                except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError, ssl.SSLError):
                     # A connection that was kept may be closed by the server at the moment when it is used again.
-                    return await self._ask(url)
+                    answer = await self._ask(url)
+        except (httpx.ConnectError, ssl.SSLError) as error:
+            self._note_distrust(url, error)
+            return Silence.UNREACHED
         except httpx.RemoteProtocolError as error:
             # One kind to the library: a connection that ended without an answer, and an answer that is no HTTP.
             return Silence.UNREACHED if "disconnected" in str(error) else Silence.FAILED
-        except (httpx.ConnectError, httpx.ReadError, httpx.WriteError):
+        except (httpx.ReadError, httpx.WriteError):
             return Silence.UNREACHED
         except (TimeoutError, httpx.HTTPError):
             return Silence.FAILED
         except Exception:  # noqa: BLE001 - whatever an answer does to the library, the server said nothing
             _log.exception("an answer could not be read", url=url)
             return Silence.FAILED
+        self._untrusted.pop(_origin(url), None)
+        return answer
+
+    def _note_distrust(self, url: str, error: BaseException) -> None:
+        """Say, once for each reason, why a server and we do not trust each other; a person must mend that."""
+        why = _distrust(error)
+        if why is not None and self._untrusted.get(_origin(url)) != why:
+            self._untrusted[_origin(url)] = why
+            _log.error("a server was not reached, because one of us does not trust the other", url=url, why=why)
 
     async def _ask(self, url: str) -> Answer:
         began_s = time.monotonic()
@@ -82,18 +98,35 @@ class Asker:
             return Answer(status=response.status_code, headers=response.headers, body=body, took_s=took_s)
 
 
+def _origin(url: str) -> str:
+    return "/".join(url.split("/", 3)[:3])
+
+
+def _distrust(error: BaseException | None) -> str | None:
+    """Give what TLS had against a connection; None where it failed by something else."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError):
+            # OpenSSL's own text of a certificate that it refused has the reason in a field of its own.
+            return str(getattr(error, "verify_message", None) or error.strerror or error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
 @contextlib.asynccontextmanager
-async def asking(connections: int) -> AsyncIterator[Asker]:
-    """Give an asker that keeps so many connections at most."""
+async def asking(connections: int, context: ssl.SSLContext | None = None) -> AsyncIterator[Asker]:
+    """Give an asker that keeps so many connections at most.
+
+    `context` makes those by https; without one the system's authorities are believed.
+    """
     client = httpx.AsyncClient(
-        timeout=TIMEOUT_S,
+        timeout=TIMEOUT_S if context is None else httpx.Timeout(TIMEOUT_S, connect=_HANDSHAKE_S),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=connections),
         headers={"accept": "*/*", "accept-encoding": "identity", "user-agent": "situs-probe"},
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
-        # No proxy of the environment's; authorities are the system's own.
+        # No proxy and no authorities of the environment's.
         trust_env=False,
-        verify=ssl.create_default_context(),
+        verify=context or ssl.create_default_context(),
     )
     async with client:
         yield Asker(client)

@@ -9,6 +9,7 @@ out, and nothing else.
 import asyncio
 import contextlib
 import math
+import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,6 +61,7 @@ _log = structlog.get_logger(__name__)
 
 Probed = Callable[[RegionId, CellsSeen], None]
 Regions = Callable[[], Sequence[Region]]
+Contexts = Mapping[RegionId, ssl.SSLContext]
 
 
 async def probe_forever(
@@ -68,15 +70,34 @@ async def probe_forever(
     probed: Probed,
     *,
     clock: Callable[[], float] = time.time,
+    contexts: Contexts | None = None,
 ) -> None:
     """Probe every region's `endpoints` (each `host:port`) each second, each region on its own, until cancelled.
 
-    `regions` gives the regions and their models as the policy in force has them.
+    `regions` gives the regions and their models as the policy in force has them. `contexts` makes the connections to
+    each region's cells, which must prove to be of that region; without it they are asked in plain HTTP.
     """
-    cells = sum(map(len, endpoints.values()))
-    async with asking(cells * (1 + AT_ONCE)) as asker, asyncio.TaskGroup() as group:
+    async with contextlib.AsyncExitStack() as stack:
+        askers = await _askers(endpoints, contexts, stack)
+        group = await stack.enter_async_context(asyncio.TaskGroup())
         for region, places in endpoints.items():
-            group.create_task(_probe_region(RegionProbe(region, places, asker, group, clock=clock), regions, probed))
+            probe = RegionProbe(
+                region, places, askers[region], group, clock=clock, scheme="http" if contexts is None else "https"
+            )
+            group.create_task(_probe_region(probe, regions, probed))
+
+
+async def _askers(
+    endpoints: Mapping[RegionId, Sequence[str]], contexts: Contexts | None, stack: contextlib.AsyncExitStack
+) -> Mapping[RegionId, Asker]:
+    """Give who asks each region's cells: one for all of them, or one for each where each must prove to be another."""
+    if contexts is None:
+        cells = sum(map(len, endpoints.values()))
+        return dict.fromkeys(endpoints, await stack.enter_async_context(asking(cells * (1 + AT_ONCE))))
+    return {
+        region: await stack.enter_async_context(asking(len(places) * (1 + AT_ONCE), contexts[region]))
+        for region, places in endpoints.items()
+    }
 
 
 class FirstRound:
@@ -138,7 +159,7 @@ class _Cell:
 class RegionProbe:
     """Asks the cells of one region, round by round, and remembers what each of them has said."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - whom to ask, how, and by whom
         self,
         region: RegionId,
         places: Sequence[str],
@@ -146,9 +167,11 @@ class RegionProbe:
         group: asyncio.TaskGroup,
         *,
         clock: Callable[[], float] = time.time,
+        scheme: str = "http",
     ) -> None:
         """Ask the cells at `places`, each `host:port`, by tasks in `group`; `clock` gives Unix seconds."""
         self.region = region
+        self._scheme = scheme
         self._cells = [_Cell(place=place) for place in places]
         self._asker = asker
         self._group = group
@@ -207,7 +230,7 @@ class RegionProbe:
         return {model: words for model, words in shown.items() if words}
 
     async def _ask_if_ready(self, cell: _Cell) -> None:
-        answer = await self._asker.ask(f"http://{cell.place}{_READY}")
+        answer = await self._asker.ask(f"{self._scheme}://{cell.place}{_READY}")
         if isinstance(answer, Silence):
             cell.outcome = Outcome.UNREACHED if answer is Silence.UNREACHED else Outcome.FAILED
             cell.load = None
@@ -245,7 +268,7 @@ class RegionProbe:
 
     async def _ask_of_model(self, cell: _Cell, model: ModelId) -> None:
         now_s, asked_s = self._clock(), time.monotonic()
-        answer = await self._asker.ask(f"http://{cell.place}{_MODEL}{quote(model, safe='')}")
+        answer = await self._asker.ask(f"{self._scheme}://{cell.place}{_MODEL}{quote(model, safe='')}")
         cell.asked_s[model] = asked_s
         if isinstance(answer, Silence) or answer.status not in (_OK, _NOT_FOUND):
             return

@@ -22,6 +22,7 @@ from extproc.core.ids import DependencyId, RegionId
 from extproc.core.tables import Region
 from extproc.sidecar.admin import AdminServer, Readiness
 from extproc.sidecar.settings import ControlSocket
+from extproc.sidecar.tls import SidecarTls, TlsSettings
 from extproc.signals.cells import probe_forever
 from extproc.signals.dependencies import ask_forever
 from extproc.workers.controlled import Controlled
@@ -48,7 +49,7 @@ class Orders:
     `command` starts a sidecar; `workers` of them are started. `regions` are the policy's at the start, `endpoints` the
     cells to probe as `host:port`s, `dependencies` the URLs of what the regions need. `tenure` is the lock that no other
     set of workers has. `drain_s` is what each worker was told. `control` is the socket for legal orders, for all of
-    them.
+    them. `tls` says as whom the cells are asked; None where they are asked in plain HTTP.
     """
 
     command: Sequence[str]
@@ -60,6 +61,7 @@ class Orders:
     drain_s: float = 5.0
     dependencies: Mapping[RegionId, Mapping[DependencyId, str]] = field(default_factory=dict)
     control: ControlSocket | None = None
+    tls: TlsSettings | None = None
 
 
 async def supervise(orders: Orders) -> int:
@@ -110,6 +112,8 @@ class Supervisor:
             served=self._served,
         )
         self.registry = CollectorRegistry()
+        # Without metrics: each worker has the same files and tells of them.
+        self._tls = None if orders.tls is None else SidecarTls(orders.tls)
         self.crew = Crew(orders.command, block=block, hub=self.hub, tenure=tenure, registry=self.registry)
         Gauge("situs_workers", "Workers that there should be.", registry=self.registry).set(orders.workers)
         self._up = Gauge("situs_workers_up", "Workers that answer requests.", registry=self.registry)
@@ -129,11 +133,16 @@ class Supervisor:
         keep = asyncio.ensure_future(self.crew.keep())
         work: list[asyncio.Future[None]] = [asyncio.ensure_future(self._look_forever())]
         if self._orders.endpoints:
-            probes = probe_forever(self._orders.endpoints, lambda: self.hub.regions, self.hub.board.probed)
+            contexts = None if self._tls is None else self._tls.cells()
+            probes = probe_forever(
+                self._orders.endpoints, lambda: self.hub.regions, self.hub.board.probed, contexts=contexts
+            )
             work.append(asyncio.ensure_future(probes))
         if self._orders.dependencies:
             questions = ask_forever(self._orders.dependencies, lambda: self.hub.regions, self.hub.board.depended)
             work.append(asyncio.ensure_future(questions))
+        if self._tls is not None:
+            work.append(asyncio.ensure_future(self._tls.watch()))
         tasks: list[asyncio.Future[Any]] = [keep, *work]
         pending: set[asyncio.Future[Any]] = set(tasks)
         try:

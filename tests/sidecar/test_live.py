@@ -87,3 +87,13 @@ def test_where_nobody_finds_out_nothing_is_unfit(loaded: Configuration) -> None:
     live = Live(_with(loaded, _FIRST))
     _configure(live, _with(loaded, _SECOND))
     assert live.current.snapshot.fitness == {}
+
+
+def test_envoys_other_names_of_clusters_are_known_beside_the_policys(loaded: Configuration) -> None:
+    name = "outbound|8080||eu-fra.cells.situs.internal"
+    live = Live(loaded, clusters={name: _FRA})
+    assert (live.region_of(name), live.region_of("eu-fra")) == (_FRA, _FRA)
+    assert live.region_of("outbound|8080||us-iad.cells.situs.internal") is None
+    _configure(live, _with(loaded, _SECOND))
+    assert live.region_of(name) == _FRA
+    assert Live(loaded).region_of(name) is None

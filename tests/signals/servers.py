@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -65,10 +66,12 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(answer: Callable[[str], bytes] | bytes) -> AsyncIterator[Server]:
-    """Run a server that gives these answers."""
+async def serving(
+    answer: Callable[[str], bytes] | bytes, context: ssl.SSLContext | None = None
+) -> AsyncIterator[Server]:
+    """Run a server that gives these answers, by TLS where there is a context."""
     server = Server(answer=answer if callable(answer) else lambda _path: answer)
-    listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, limit=1 << 16)
+    listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, limit=1 << 16, ssl=context)
     server.port = listening.sockets[0].getsockname()[1]
     try:
         yield server
