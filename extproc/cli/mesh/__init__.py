@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from extproc.cli.mesh import render
+from extproc.cli.mesh import certs, check, render
 
 if TYPE_CHECKING:
     import argparse
@@ -15,5 +15,5 @@ def register(commands: "_SubParsersAction[argparse.ArgumentParser]") -> None:
         "mesh", help="attach the sidecar to Envoy", description="Attach the sidecar to Envoy, Istio or Kubernetes."
     )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (render,):
+    for module in (render, check, certs):
         module.register(actions)

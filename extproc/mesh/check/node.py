@@ -4,6 +4,7 @@ Protobuf's JSON form takes `lowerCamelCase` and `snake_case` alike, and numbers 
 type is told by its `@type` and never by its name, which anybody may choose. SPEC: ProtoJSON.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -82,15 +83,14 @@ class Node:
 
     @property
     def number(self) -> float | None:
-        """Give a number, also one that is written as a text."""
+        """Give a finite number, also one that is written as a text."""
         if isinstance(self.value, bool):
             return None
-        if isinstance(self.value, int | float):
-            return float(self.value)
         try:
-            return float(self.text)
-        except ValueError:
+            value = float(self.value if isinstance(self.value, int | float) else self.text)
+        except (OverflowError, ValueError):
             return None
+        return value if math.isfinite(value) else None
 
     @property
     def seconds(self) -> float | None:
