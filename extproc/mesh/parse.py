@@ -4,7 +4,7 @@ Checks the file by itself and against the policy that it is used with: the regio
 that a region needs must have a place where it is asked, and a policy that reads claims needs somebody to verify them.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,13 +26,14 @@ from extproc.mesh.scalars import (
 )
 from extproc.mesh.section import (
     API_VERSION,
+    DIRECTORY,
     Endpoints,
+    EnvoyVersion,
     Health,
     Jwt,
     Limits,
     ListenerTls,
     Mesh,
-    PeerTls,
     Retries,
     SidecarAddress,
     TcpAddress,
@@ -40,6 +41,7 @@ from extproc.mesh.section import (
     UnixSocket,
     worker_address,
 )
+from extproc.mesh.tls import check_identities, read_listener_tls, read_peer_tls
 from extproc.mesh.urls import parse_url
 from extproc.strict_yaml import (
     Kind,
@@ -47,7 +49,7 @@ from extproc.strict_yaml import (
     Table,
     UnfitError,
     Value,
-    boolean,
+    choice,
     entries_of,
     integer,
     list_of,
@@ -83,7 +85,9 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
         limits = table.optional("limits", table_of(_limits), default=Limits())
         health = table.optional("health", table_of(_health), default=Health())
         jwt = table.optional("jwt", table_of(_jwt), default=None)
-        tls = table.optional("tls", table_of(_tls), default=None)
+        tls = table.optional("tls", table_of(read_peer_tls), default=None)
+        directory = table.optional("directory", parsed(parse_absolute), default=DIRECTORY)
+        oldest = table.optional("oldest_envoy", choice(EnvoyVersion), default=EnvoyVersion.V1_38)
         istio = table.optional("istio", table_of(read_istio), default=None)
         kubernetes = table.optional("kubernetes", table_of(read_kubernetes), default=None)
         gateway_api = table.optional("gateway_api", table_of(read_gateway_api), default=None)
@@ -94,7 +98,7 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
             )
         _ = version.value
         place, workers = sidecar.value
-        _check_identities(table.value, place, regions.value, tls.value)
+        check_identities(table.value, place, regions.value, tls.value)
         return Mesh(
             listener=listener.value[0],
             hosts=listener.value[1],
@@ -109,41 +113,14 @@ def mesh_reader(tables: PolicyTables, reading: Reading) -> Reader[Mesh]:
             health=health.value,
             jwt=jwt.value,
             tls=tls.value,
+            directory=directory.value,
+            oldest_envoy=oldest.value,
             istio=istio.value,
             kubernetes=kubernetes.value,
             gateway_api=gateway_api.value,
         )
 
     return table_of(read)
-
-
-def _check_identities(
-    value: Value, sidecar: SidecarAddress, regions: Mapping[RegionId, Endpoints], tls: PeerTls | None
-) -> None:
-    """See that each peer is either known by an identity or not asked for one."""
-    owners: dict[str, RegionId] = {}
-    for region, endpoints in regions.items():
-        identity = endpoints.identity
-        if tls is None and identity is not None:
-            value.complain(
-                f"the cells of '{region}' have an identity, and there is no 'tls' section to prove one by",
-                "add 'tls:' with certificate, key, authorities and identity, or remove the identity",
-            )
-        elif tls is not None and identity is None:
-            value.complain(
-                f"with 'tls' the cells of '{region}' must prove who they are, and no identity is named",
-                f"add 'identity: spiffe://…/{region}' to the region",
-            )
-        elif identity is not None and (owner := owners.setdefault(identity, region)) != region:
-            value.complain(
-                f"the cells of '{owner}' and of '{region}' have one identity",
-                "give each region its own: it is what proves that a cell is in that region",
-            )
-    if tls is not None and tls.sidecar is None and isinstance(sidecar, TcpAddress):
-        value.complain(
-            "the sidecar is reached by an address, and no identity says who must answer there",
-            "add 'sidecar: spiffe://…' to the 'tls' section, or move the sidecar to a Unix socket",
-        )
 
 
 def _version(value: Value) -> str:
@@ -162,36 +139,8 @@ def _tcp(table: Table) -> TcpAddress:
 def _listener(table: Table) -> tuple[TcpAddress, tuple[str, ...], ListenerTls | None]:
     place = _tcp(table)
     hosts = table.optional("hosts", list_of(parsed(parse_hosts), minimum=1), default=("*",))
-    tls = table.optional("tls", table_of(_listener_tls), default=None)
+    tls = table.optional("tls", table_of(read_listener_tls), default=None)
     return place, hosts.value, tls.value
-
-
-def _listener_tls(table: Table) -> ListenerTls:
-    certificate = table.required("certificate", parsed(parse_absolute))
-    key = table.required("key", parsed(parse_absolute))
-    clients = table.optional("clients", parsed(parse_absolute), default=None)
-    required = table.optional("required", boolean, default=False)
-    if required.value and clients.value is None:
-        table.value.complain(
-            "clients must present a certificate, and nothing says who may sign one",
-            "add 'clients:' with the authorities' file",
-        )
-    return ListenerTls(certificate=certificate.value, key=key.value, clients=clients.value, required=required.value)
-
-
-def _tls(table: Table) -> PeerTls:
-    certificate = table.required("certificate", parsed(parse_absolute))
-    key = table.required("key", parsed(parse_absolute))
-    authorities = table.required("authorities", parsed(parse_absolute))
-    identity = table.required("identity", parsed(parse_spiffe))
-    sidecar = table.optional("sidecar", parsed(parse_spiffe), default=None)
-    return PeerTls(
-        certificate=certificate.value,
-        key=key.value,
-        authorities=authorities.value,
-        identity=identity.value,
-        sidecar=sidecar.value,
-    )
 
 
 def _sidecar(table: Table) -> tuple[SidecarAddress, int]:
@@ -300,6 +249,7 @@ def _timeouts(table: Table) -> Timeouts:
     headers_s = table.optional("headers_s", duration, default=Timeouts().headers_s)
     idle_s = table.optional("idle_s", duration, default=Timeouts().idle_s)
     cell_idle_s = table.optional("cell_idle_s", duration, default=Timeouts().cell_idle_s)
+    connection_s = table.optional("connection_s", duration, default=Timeouts().connection_s)
     timeouts = Timeouts(
         message_s=message_s.value,
         connect_s=connect_s.value,
@@ -308,9 +258,14 @@ def _timeouts(table: Table) -> Timeouts:
         headers_s=headers_s.value,
         idle_s=idle_s.value,
         cell_idle_s=cell_idle_s.value,
+        connection_s=connection_s.value,
     )
     if timeouts.attempt_s > timeouts.request_s:
         table.value.complain("an attempt may take longer than the whole request", "make attempt_s less than request_s")
+    if timeouts.connection_s < timeouts.headers_s:
+        table.value.complain(
+            "a connection may end before its first request has come", "make connection_s at least headers_s"
+        )
     if timeouts.idle_s < timeouts.request_s:
         table.value.complain("a stream is reset before its request may end", "make idle_s at least request_s")
     return timeouts

@@ -98,7 +98,8 @@ class Timeouts:
 
     `connection_s` (600): the longest life of a connection over TLS to a peer, or of a client that shows a certificate;
     requests on it are finished, and the next one opens another. A connection proves who is at its ends when it is
-    opened and not again, so this bounds how long one outlives a certificate that was withdrawn or has ended.
+    opened and not again, so this bounds how long one outlives a certificate that was withdrawn or has ended. At least
+    `headers_s`, or a connection could end before its first request has come.
     """
 
     message_s: float = 1.0

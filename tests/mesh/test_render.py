@@ -15,7 +15,7 @@ from extproc.core.steering import format_plan, parse_plan
 from extproc.mesh.envoy import format_bootstrap, render_bootstrap
 from extproc.mesh.envoy.reasons import REASONS
 from extproc.mesh.references import REFERENCES, main, render_references
-from extproc.mesh.section import Jwt
+from extproc.mesh.section import Jwt, ListenerTls, PeerTls, TcpAddress
 from extproc.names import SIDECAR_CLUSTER
 
 
@@ -140,7 +140,14 @@ def test_the_same_inputs_give_the_same_text() -> None:
 
 
 def test_every_reason_is_given_once_where_its_field_is() -> None:
-    mesh = replace(mesh_of([9001, 9002]), jwt=Jwt(issuer="i", audiences=("a",), jwks_file="/k"))
+    plain = mesh_of([9001, 9002], sidecar=TcpAddress(address="127.0.0.1", port=9000))
+    mesh = replace(
+        plain,
+        jwt=Jwt(issuer="i", audiences=("a",), jwks_file="/k"),
+        regions={region: replace(each, identity=f"spiffe://a/{region}") for region, each in plain.regions.items()},
+        tls=PeerTls(certificate="/c", key="/k", authorities="/a", identity="spiffe://a/e", sidecar="spiffe://a/s"),
+        listener_tls=ListenerTls(certificate="/c", key="/k", clients="/a", required=True),
+    )
     payload = PayloadReading(limit_bytes=1024, unreadable=DataClass("special"))
     given = dict.fromkeys(REASONS, 0)
     for reading in (READING, replace(READING, payload=payload)):
@@ -190,7 +197,7 @@ def test_a_cluster_name_that_is_taken_is_an_error(name: str) -> None:
 @pytest.mark.slow
 def test_the_references_are_current(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().err
-    assert {path.name for path in REFERENCES.glob("*.yaml")} == set(render_references())
+    assert {str(path.relative_to(REFERENCES)) for path in REFERENCES.rglob("*.yaml")} == set(render_references())
 
 
 @pytest.mark.slow

@@ -1,14 +1,17 @@
 """Every kind of configuration that can be rendered is one that a real Envoy accepts."""
 
 import json
+import shutil
 import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from mesh.example import READING, mesh_of, tables_of
 
 from extproc.core.ids import RegionId
+from extproc.mesh.certs import layout_of_regions, write_certificates
 from extproc.mesh.envoy import format_bootstrap, render_bootstrap
 from extproc.mesh.references import render_references
 from extproc.mesh.section import Endpoints, Jwt, Mesh, Retries, SidecarAddress, TcpAddress, UnixSocket
@@ -87,10 +90,25 @@ def test_envoy_accepts_many_workers(any_envoy: Path, tmp_path: Path, sidecar: Si
     validate(any_envoy, config)
 
 
-def test_envoy_accepts_the_references(any_envoy: Path, tmp_path: Path) -> None:
-    keys = tmp_path / "jwks.json"
-    keys.write_text(NO_KEYS)
+def references(directory: Path) -> list[Path]:
+    """Write the references, with the files that they name; give those that are for `--config-path`."""
+    layout = layout_of_regions(directory / "tls", "demo.situs", [])
+    write_certificates(layout, at=datetime.now(UTC), lifetime=timedelta(days=1))
+    shutil.copy(layout.authorities[0], directory / "tls" / "clients.pem")
+    (directory / "jwks.json").write_text(NO_KEYS)
     for name, text in render_references().items():
-        config = tmp_path / name
-        config.write_text(text.replace("/etc/situs/jwks.json", str(keys)))
-        validate(any_envoy, config)
+        here = text.replace("/etc/situs/", f"{directory}/").replace("/etc/envoy/", f"{directory}/")
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(here)
+    return sorted(directory.glob("envoy*.yaml"))
+
+
+def test_envoy_accepts_the_references(any_envoy: Path, tmp_path: Path) -> None:
+    for path in references(tmp_path):
+        if path.name != "envoy-payload.yaml":
+            validate(any_envoy, path)
+
+
+def test_envoy_accepts_the_reference_that_reads_payloads(envoy_binary: Path, tmp_path: Path) -> None:
+    assert tmp_path / "envoy-payload.yaml" in references(tmp_path)
+    validate(envoy_binary, tmp_path / "envoy-payload.yaml")

@@ -6,6 +6,7 @@ reference. Reads no file and starts nothing.
 """
 
 from extproc.mesh.envoy.bootstrap import Bootstrap, render_bootstrap
+from extproc.mesh.envoy.secrets import render_secrets
 from extproc.mesh.envoy.text import fields_of, format_bootstrap
 
-__all__ = ["Bootstrap", "fields_of", "format_bootstrap", "render_bootstrap"]
+__all__ = ["Bootstrap", "fields_of", "format_bootstrap", "render_bootstrap", "render_secrets"]

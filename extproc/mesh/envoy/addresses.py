@@ -26,11 +26,12 @@ def assignment_of(name: str, places: Sequence[SidecarAddress]) -> endpoint.Clust
 
 def discovery_of(places: Sequence[SidecarAddress]) -> cluster.ClusterDiscoveryType:
     """Choose how endpoints are found: as they stand, or by resolving names when there are any."""
-    is_fixed = all(isinstance(place, UnixSocket) or _is_ip(place.address) for place in places)
+    is_fixed = all(isinstance(place, UnixSocket) or is_ip(place.address) for place in places)
     return cluster.ClusterDiscoveryType.STATIC if is_fixed else cluster.ClusterDiscoveryType.STRICT_DNS
 
 
-def _is_ip(host: str) -> bool:
+def is_ip(host: str) -> bool:
+    """Tell whether a host is an address, so that nothing has to be looked up."""
     try:
         ip_address(host)
     except ValueError:

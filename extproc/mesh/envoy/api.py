@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     from envoy_data_plane.envoy.extensions.filters.http.ext_proc import v3 as ext_proc
     from envoy_data_plane.envoy.extensions.filters.http.header_to_metadata import v3 as header_to_metadata
     from envoy_data_plane.envoy.extensions.filters.http.jwt_authn import v3 as jwt_authn
+    from envoy_data_plane.envoy.extensions.filters.http.lua import v3 as lua
     from envoy_data_plane.envoy.extensions.filters.http.router import v3 as router
     from envoy_data_plane.envoy.extensions.filters.http.set_filter_state import v3 as set_filter_state
     from envoy_data_plane.envoy.extensions.filters.network.http_connection_manager import v3 as hcm
@@ -32,6 +33,7 @@ with warnings.catch_warnings():
     from envoy_data_plane.envoy.extensions.resource_monitors.downstream_connections import v3 as connection_limit
     from envoy_data_plane.envoy.extensions.retry.host.previous_hosts import v3 as previous_hosts
     from envoy_data_plane.envoy.extensions.retry.priority.previous_priorities import v3 as previous_priorities
+    from envoy_data_plane.envoy.extensions.transport_sockets.tls import v3 as transport
     from envoy_data_plane.envoy.extensions.upstreams.http import v3 as upstream_http
     from envoy_data_plane.envoy.type import v3 as types
     from envoy_data_plane.envoy.type.matcher import v3 as matcher
@@ -54,6 +56,7 @@ __all__ = [
     "header_to_metadata",
     "jwt_authn",
     "listener",
+    "lua",
     "matcher",
     "mutation_rules",
     "overload",
@@ -64,6 +67,7 @@ __all__ = [
     "router",
     "seconds",
     "set_filter_state",
+    "transport",
     "types",
     "upstream_http",
 ]

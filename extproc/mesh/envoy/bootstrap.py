@@ -17,9 +17,11 @@ Bootstrap = bootstrap.Bootstrap
 def render_bootstrap(tables: PolicyTables, reading: Reading, mesh: Mesh) -> Bootstrap:
     """Render the configuration of an Envoy that asks the sidecar first and sends nothing without its answer.
 
-    Raises ValueError where the regions of the policy and of the mesh differ, or a cluster's name is not usable.
+    Raises ValueError where the regions of the policy and of the mesh differ, a cluster's name is not usable, or the
+    policy goes by certificates that nobody would verify.
     """
     _check(tables, mesh)
+    _check_certificates(reading, mesh)
     names = [region.cluster for region in tables.regions]
     return Bootstrap(
         # Sent with every access log stream; nothing is asked of a control plane.
@@ -57,3 +59,16 @@ def _check(tables: PolicyTables, mesh: Mesh) -> None:
     for name in names:
         if not name or PLAN_SEPARATOR in name or names.count(name) > 1:
             raise ValueError(f"the cluster name '{name}' is taken or not usable. Mend: give each region its own name")
+
+
+def _check_certificates(reading: Reading, mesh: Mesh) -> None:
+    """See that a certificate that binds to a tenant is verified.
+
+    ENVOY: one that nobody verified gives the attribute too, so anybody could name any tenant's id (measured).
+    """
+    if reading.certificates and (mesh.listener_tls is None or mesh.listener_tls.clients is None):
+        raise ValueError(
+            "the policy matches SPIFFE ids of client certificates, and the listener verifies none. Mend: add to "
+            "the mesh file's listener 'tls: {certificate: …, key: …, clients: …}', where 'clients' is the file of the "
+            "authority of the trust domain that the policy names"
+        )

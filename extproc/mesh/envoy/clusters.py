@@ -1,10 +1,12 @@
 """The clusters that hold endpoints: one for each region, and one for the sidecar."""
 
+from datetime import timedelta
 from typing import Final
 
 from extproc.core.tables import Region
 from extproc.mesh.envoy.addresses import assignment_of, discovery_of
 from extproc.mesh.envoy.api import cluster, core, packed, seconds, types, upstream_http
+from extproc.mesh.envoy.tls import region_socket, sidecar_socket
 from extproc.mesh.section import Health, Limits, Mesh, Retries, TcpAddress
 from extproc.names import EXT_PROC_SERVICE, SIDECAR_CLUSTER
 
@@ -18,8 +20,11 @@ HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 def region_cluster(region: Region, mesh: Mesh) -> cluster.Cluster:
     """Give the cluster of one region: its cells, all at one priority, HTTP/1.1 to each."""
     places = mesh.regions[region.id].endpoints
+    secured = region_socket(mesh, mesh.regions[region.id])
     http = upstream_http.HttpProtocolOptions(
-        common_http_protocol_options=core.HttpProtocolOptions(idle_timeout=seconds(mesh.timeouts.cell_idle_s)),
+        common_http_protocol_options=core.HttpProtocolOptions(
+            idle_timeout=seconds(mesh.timeouts.cell_idle_s), max_connection_duration=_longest(mesh, secured)
+        ),
         explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
             http_protocol_options=core.Http1ProtocolOptions()
         ),
@@ -36,10 +41,11 @@ def region_cluster(region: Region, mesh: Mesh) -> cluster.Cluster:
             # ENVOY: by default a change of health waits up to 1 s for others to be told in one go.
             update_merge_window=seconds(0),
         ),
-        health_checks=[_health_check(mesh.health)],
+        health_checks=[_health_check(mesh.health, each_anew=secured is not None)],
         outlier_detection=_outlier_detection(mesh.health),
         circuit_breakers=breakers(mesh.limits, mesh.retries),
         typed_extension_protocol_options={HTTP_OPTIONS: packed(http)},
+        transport_socket=secured,
     )
 
 
@@ -49,10 +55,15 @@ def sidecar_cluster(mesh: Mesh) -> cluster.Cluster:
     Of several workers, one that is gone or hangs is found by its health check, and left out while another is there.
     """
     places = mesh.sidecars()
+    secured = sidecar_socket(mesh)
+    longest = _longest(mesh, secured)
     http = upstream_http.HttpProtocolOptions(
+        common_http_protocol_options=None
+        if longest is None
+        else core.HttpProtocolOptions(max_connection_duration=longest),
         explicit_http_config=upstream_http.HttpProtocolOptionsExplicitHttpConfig(
             http2_protocol_options=core.Http2ProtocolOptions(max_concurrent_streams=mesh.limits.in_flight)
-        )
+        ),
     )
     # ENVOY: HTTP/2 keep-alive pings are left off: gRPC servers answer more than one in five minutes on a connection
     # without data with GOAWAY. The kernel's probes find a remote host that is gone.
@@ -69,6 +80,7 @@ def sidecar_cluster(mesh: Mesh) -> cluster.Cluster:
         circuit_breakers=breakers(mesh.limits, None, most_retries=0 if mesh.workers == 1 else mesh.limits.in_flight),
         upstream_connection_options=keepalive if isinstance(mesh.sidecar, TcpAddress) else None,
         typed_extension_protocol_options={HTTP_OPTIONS: packed(http)},
+        transport_socket=secured,
     )
 
 
@@ -116,7 +128,12 @@ def _worker_check() -> core.HealthCheck:
     )
 
 
-def _health_check(health: Health) -> core.HealthCheck:
+def _longest(mesh: Mesh, secured: core.TransportSocket | None) -> timedelta | None:
+    """Give how long a connection may live: a bound only where something was proved when it was opened."""
+    return None if secured is None else seconds(mesh.timeouts.connection_s)
+
+
+def _health_check(health: Health, *, each_anew: bool) -> core.HealthCheck:
     return core.HealthCheck(
         timeout=seconds(health.timeout_s),
         interval=seconds(health.interval_s),
@@ -127,6 +144,7 @@ def _health_check(health: Health) -> core.HealthCheck:
         no_traffic_healthy_interval=seconds(health.interval_s),
         unhealthy_threshold=health.unhealthy,
         healthy_threshold=health.healthy,
+        reuse_connection=False if each_anew else None,
         http_health_check=core.HealthCheckHttpHealthCheck(path=health.path),
     )
 

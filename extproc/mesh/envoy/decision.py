@@ -6,9 +6,20 @@ Where the policy reads payloads, Envoy sends the beginning of the body too, and 
 from typing import Final
 
 from extproc.core.reading import Reading
-from extproc.mesh.envoy.api import ext_proc, hcm, matcher, mutation_rules, packed, seconds, set_filter_state, types
+from extproc.mesh.envoy.api import (
+    core,
+    ext_proc,
+    hcm,
+    lua,
+    matcher,
+    mutation_rules,
+    packed,
+    seconds,
+    set_filter_state,
+    types,
+)
 from extproc.mesh.envoy.sidecar import decision_service
-from extproc.mesh.section import Mesh
+from extproc.mesh.section import EnvoyVersion, Mesh
 from extproc.names import (
     CONTENT_ENCODING,
     CREDENTIALS_NAMESPACE,
@@ -23,6 +34,8 @@ from extproc.names import (
 
 FILTER: Final = "envoy.filters.http.ext_proc"
 REROUTE_FILTER: Final = "envoy.filters.http.set_filter_state"
+REROUTE_SCRIPT: Final = "function envoy_on_request(request) request:clearRouteCache() end"
+"""The same for an Envoy before 1.38."""
 _NONE: Final = ext_proc.ProcessingModeBodySendMode.NONE
 _PATH: Final = ":path"
 """Names the model. ENVOY: pseudo-headers are subject to the allow list like any other header."""
@@ -70,18 +83,22 @@ def decision_filter(reading: Reading, mesh: Mesh) -> hcm.HttpFilter:
         ),
         mutation_rules=_permitted_mutations(reads_payload=reads_payload),
         route_cache_action=route_cache,
-        # ENVOY: else it is removed where bodies are sent, and cells get chunks. No answer of ours changes a body.
-        allow_content_length_header=reads_payload,
+        # ENVOY: else it is removed where bodies are sent, and cells get chunks. No answer of ours changes a body. 1.36
+        # does not know this field.
+        allow_content_length_header=reads_payload and mesh.oldest_envoy > EnvoyVersion.V1_36,
     )
     return hcm.HttpFilter(name=FILTER, typed_config=packed(config))
 
 
-def reroute_filter() -> hcm.HttpFilter:
+def reroute_filter(mesh: Mesh) -> hcm.HttpFilter:
     """Give the filter that lets the route be chosen anew, after an answer to a body named the plan.
 
     It stands behind the decision, so a request that reaches it is one that goes on.
     """
-    return hcm.HttpFilter(name=REROUTE_FILTER, typed_config=packed(set_filter_state.Config(clear_route_cache=True)))
+    if mesh.oldest_envoy >= EnvoyVersion.V1_38:
+        return hcm.HttpFilter(name=REROUTE_FILTER, typed_config=packed(set_filter_state.Config(clear_route_cache=True)))
+    script = lua.Lua(default_source_code=core.DataSource(inline_string=REROUTE_SCRIPT))
+    return hcm.HttpFilter(name="envoy.filters.http.lua", typed_config=packed(script))
 
 
 def _permitted_mutations(*, reads_payload: bool) -> mutation_rules.HeaderMutationRules:

@@ -18,6 +18,7 @@ from extproc.mesh.envoy.api import (
 from extproc.mesh.envoy.decision import decision_filter, reroute_filter
 from extproc.mesh.envoy.logs import sidecar_log
 from extproc.mesh.envoy.routes import routes
+from extproc.mesh.envoy.tls import listener_socket
 from extproc.mesh.envoy.tokens import credentials_filter, token_filter
 from extproc.mesh.section import Mesh
 from extproc.names import ATTEMPT_LOG, HEADER_PREFIX, REQUEST_LOG
@@ -36,7 +37,9 @@ def edge_listener(reading: Reading, mesh: Mesh, plan_length: int) -> listener.Li
     chain = listener.FilterChain(
         filters=[
             listener.Filter(name="envoy.filters.network.http_connection_manager", typed_config=packed(manager)),
-        ]
+        ],
+        transport_socket=listener_socket(mesh),
+        transport_socket_connect_timeout=None if mesh.listener_tls is None else seconds(mesh.timeouts.headers_s),
     )
     return listener.Listener(
         name="situs",
@@ -58,6 +61,7 @@ def buffered_bytes(reading: Reading, mesh: Mesh) -> int:
 
 def connection_manager(reading: Reading, mesh: Mesh, plan_length: int) -> hcm.HttpConnectionManager:
     """Give what makes requests of a connection, decides them and routes them."""
+    verifies = mesh.listener_tls is not None and mesh.listener_tls.clients is not None
     window = _STREAM_WINDOW if reading.payload is None else max(_STREAM_WINDOW, reading.payload.limit_bytes)
     return hcm.HttpConnectionManager(
         stat_prefix="situs",
@@ -74,6 +78,7 @@ def connection_manager(reading: Reading, mesh: Mesh, plan_length: int) -> hcm.Ht
         stream_idle_timeout=seconds(mesh.timeouts.idle_s),
         common_http_protocol_options=core.HttpProtocolOptions(
             idle_timeout=seconds(mesh.timeouts.idle_s),
+            max_connection_duration=seconds(mesh.timeouts.connection_s) if verifies else None,
             headers_with_underscores_action=core.HttpProtocolOptionsHeadersWithUnderscoresAction.REJECT_REQUEST,
         ),
         http2_protocol_options=core.Http2ProtocolOptions(
@@ -81,6 +86,7 @@ def connection_manager(reading: Reading, mesh: Mesh, plan_length: int) -> hcm.Ht
             initial_stream_window_size=window,
             initial_connection_window_size=max(_CONNECTION_WINDOW, window),
         ),
+        http1_safe_max_connection_duration=verifies,
         http_filters=_filters(reading, mesh),
         route_config=routes(reading, mesh, plan_length),
         access_log=[sidecar_log(REQUEST_LOG)],
@@ -103,7 +109,7 @@ def early_strip() -> core.TypedExtensionConfig:
 
 def _filters(reading: Reading, mesh: Mesh) -> list[hcm.HttpFilter]:
     """Give the filters in order: tokens are verified, then the decision is made, then the request is routed."""
-    reroute = [reroute_filter()] if reading.payload is not None else []
+    reroute = [reroute_filter(mesh)] if reading.payload is not None else []
     tokens = [credentials_filter(), token_filter(mesh.jwt)] if mesh.jwt else []
     return [*tokens, decision_filter(reading, mesh), *reroute, router_filter()]
 

@@ -75,5 +75,31 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "request_body_buffer_limit": "What is kept of a body for a retry, over HTTP/2 too, where it would be the "
         "window of the stream. Never where payloads are read: Envoy would then send the beginning of a long body "
         "twice.",
+        "transport_socket_connect_timeout": "A client that never finishes its TLS handshake is let go; by default it "
+        "could stay for ever.",
+        "disable_stateless_session_resumption": "A session that is resumed does not show the client's certificate "
+        "again, which may have ended since, or whose authority may have been withdrawn.",
+        "tls_minimum_protocol_version": "Towards peers and where clients show certificates 1.3, before which a "
+        "certificate is sent in the clear; else 1.2.",
+        "sds_config": "From a file of its own, because only what comes this way is read anew when it is replaced.",
+        "require_client_certificate": "A client without a certificate is turned away.",
+        "http1_safe_max_connection_duration": "The last answer on a connection says that it is the last, so no request "
+        "is lost.",
+        "max_connection_duration": "A connection proves who is at its ends when it is opened: this is how long it may "
+        "outlive its certificates. Requests on it are finished.",
+        "max_session_keys": "No resumed sessions: each connection proves anew who is at its ends.",
+        "match_typed_subject_alt_names": "Exactly this peer: of a region, a cell that proves to be in it. Whoever else "
+        "the authority signed for is not served, nor asked.",
+        "reuse_connection": "Each check is a handshake, so that a cell with another identity is out at once.",
     }
 )
+
+SECRET_REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "certificate_chain": "Read anew when this file or the key's is replaced by renaming, or when Kubernetes swaps "
+        "the Secret. A pair that does not match is not taken.",
+        "trusted_ca": "Read anew when it is replaced. To change an authority, let this file name the old one and the "
+        "new one until every certificate is of the new one.",
+    }
+)
+"""The same for the files of :mod:`extproc.mesh.envoy.secrets`."""

@@ -18,7 +18,7 @@ from extproc.names import DECISION_HEADER, LOAD_HEADER, ONCE_HEADER, REFUSAL_CON
 _RETRY_ON: Final = "connect-failure,refused-stream,reset,retriable-status-codes"
 """Failures of the way to a cell, or of the cell before it answered; all before the client saw a byte."""
 
-_UNDECIDED: Final = json.dumps(
+UNDECIDED: Final = json.dumps(
     {"type": "about:blank", "title": "Service Unavailable", "status": 503, "detail": "No decision was made."}
 )
 
@@ -29,7 +29,7 @@ _PICKS: Final = 16
 _NOT_FOR_CELLS: Final = ("authorization", ONCE_HEADER, ROUTE_HEADER, "x-envoy-external-address", "x-forwarded-for")
 
 # Between a cell and Envoy only: Envoy acts on the load report and the health flags, and would pass them on.
-_NOT_FOR_CLIENTS: Final = (
+NOT_FOR_CLIENTS: Final = (
     LOAD_HEADER,
     f"{LOAD_HEADER}-bin",
     "x-envoy-degraded",
@@ -47,9 +47,17 @@ def routes(reading: Reading, mesh: Mesh, plan_length: int) -> route.RouteConfigu
         name="situs",
         domains=list(mesh.hosts),
         routes=chosen,
-        response_headers_to_remove=list(_NOT_FOR_CLIENTS),
+        response_headers_to_remove=list(NOT_FOR_CLIENTS),
     )
     return route.RouteConfiguration(name="situs", virtual_hosts=[host])
+
+
+def plan_routes(reading: Reading, mesh: Mesh, plan_length: int) -> list[route.Route]:
+    """Give the routes of requests to which a plan was given, in order."""
+    # ENVOY: what is kept of a body for a retry is sent again when ext_proc passes on the trailers behind it, so a body
+    # that is not whole is not kept (measured).
+    once = [_by_plan(reading, mesh, None)] if reading.payload is not None else []
+    return [*once, _by_plan(reading, mesh, plan_length)]
 
 
 def _by_plan(reading: Reading, mesh: Mesh, plan_length: int | None) -> route.Route:
@@ -78,7 +86,7 @@ def _refusal() -> route.Route:
     return route.Route(
         name="undecided",
         match=route.RouteMatch(prefix="/"),
-        direct_response=route.DirectResponseAction(status=503, body=core.DataSource(inline_string=_UNDECIDED)),
+        direct_response=route.DirectResponseAction(status=503, body=core.DataSource(inline_string=UNDECIDED)),
         response_headers_to_add=[_header("content-type", REFUSAL_CONTENT_TYPE)],
     )
 

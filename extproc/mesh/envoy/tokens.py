@@ -26,8 +26,11 @@ def credentials_filter() -> hcm.HttpFilter:
     return hcm.HttpFilter(name="envoy.filters.http.header_to_metadata", typed_config=packed(config))
 
 
-def token_filter(jwt: Jwt) -> hcm.HttpFilter:
-    """Give the filter: no token passes without claims, a good one with them, a bad one is answered 401."""
+def token_filter(jwt: Jwt, *, forward: bool = False) -> hcm.HttpFilter:
+    """Give the filter: no token passes without claims, a good one with them, a bad one is answered 401.
+
+    With `forward` the token stays for filters behind this one; the route removes it in any case.
+    """
     provider = jwt_authn.JwtProvider(
         issuer=jwt.issuer,
         audiences=list(jwt.audiences),
@@ -36,6 +39,7 @@ def token_filter(jwt: Jwt) -> hcm.HttpFilter:
         # Named, so that Envoy does not also take a token from the query, where logs would keep it.
         from_headers=[jwt_authn.JwtHeader(name="Authorization", value_prefix="Bearer ")],
         payload_in_metadata=JWT_PAYLOAD,
+        forward=forward,
     )
     requirement = jwt_authn.JwtRequirement(
         requires_any=jwt_authn.JwtRequirementOrList(
