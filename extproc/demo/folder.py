@@ -68,6 +68,11 @@ class Folder:
         """The images that clients send."""
         return self.models / "digits" / "samples.json"
 
+    @property
+    def certificates(self) -> Path:
+        """Certificates and keys, where the world has TLS."""
+        return self.root / "certificates"
+
     def output(self, name: str) -> Path:
         """Name the file of what a process has said."""
         return self.root / "processes" / f"{name}.txt"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from ssl import SSLContext
 from typing import Final, Self
 
 import httpx
@@ -195,9 +196,9 @@ class Digits:
 class Visitor:
     """Sends visits to Envoy, playing the load balancer in front of it."""
 
-    def __init__(self, url: str, issuer: Issuer, digits: Digits) -> None:
+    def __init__(self, url: str, issuer: Issuer, digits: Digits, *, tls: SSLContext | None = None) -> None:
         self._client = httpx.AsyncClient(
-            base_url=url, timeout=10.0, trust_env=False, limits=httpx.Limits(max_connections=64)
+            base_url=url, timeout=10.0, trust_env=False, limits=httpx.Limits(max_connections=64), verify=tls or True
         )
         self._issuer = issuer
         self._digits = digits

@@ -10,7 +10,7 @@ import asyncio
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
 from pathlib import Path
@@ -30,6 +30,7 @@ from extproc.demo.plan import AS_SHIPPED, Plan
 from extproc.demo.ports import free_port
 from extproc.demo.process import Child, ProcessFailedError, python
 from extproc.demo.received import Received, read_received
+from extproc.demo.secured import Secured, identity_of
 from extproc.demo.tokens import AUDIENCE, ISSUER, Issuer
 from extproc.demo.ways import Way, way_to
 from extproc.mesh.binary import find_envoy
@@ -57,6 +58,7 @@ class World:
     def __init__(self, folder: Folder, *, models: Path | None, envoy: str | None, plan: Plan) -> None:
         self.folder = folder
         self._plan = plan
+        self.tls = Secured(folder=folder.certificates) if plan.tls else None
         self.issuer = Issuer()
         self._binary = find_envoy(envoy)
         self._ports = _Ports()
@@ -75,7 +77,7 @@ class World:
     @property
     def url(self) -> str:
         """Where Envoy listens for clients."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def envoy_admin(self) -> str:
@@ -86,6 +88,11 @@ class World:
     def sidecar_admin(self) -> str:
         """The sidecar's admin endpoint."""
         return f"http://127.0.0.1:{self._ports.sidecar_admin}"
+
+    @property
+    def sidecar_port(self) -> int:
+        """Where the sidecar listens for Envoy in a world with TLS."""
+        return self._ports.sidecar
 
     def cell_port(self, region: RegionId) -> int:
         """Give the port of a region's cell."""
@@ -111,20 +118,30 @@ class World:
         regions = self.tables().regions
         self._cell_ports = {region.id: free_port() for region in regions}
         self._prepare_ways(regions)
+        if self.tls is not None:
+            self.tls.write([region.id for region in regions])
         with folder.mesh.open("w") as file:
             yaml.safe_dump(self._mesh(jwks), file, sort_keys=False)
         self._prepare_models()
         self.run_situs(
             "mesh", "render", "--for", "envoy", "--policy", folder.policy, "--mesh", folder.mesh,
-            "--output", folder.envoy,
+            "--directory", folder.root,
         )  # fmt: skip
-        self.cells = {region.id: cell_child(folder, region, self._cell_ports[region.id]) for region in regions}
-        self.sidecar = sidecar_child(folder, self._plan, admin_port=self._ports.sidecar_admin)
+        self.cells = {
+            region.id: cell_child(folder, region, self._cell_ports[region.id], self.tls) for region in regions
+        }
+        self.sidecar = sidecar_child(
+            folder,
+            self._plan,
+            admin_port=self._ports.sidecar_admin,
+            listen=f"127.0.0.1:{self._ports.sidecar}" if self.tls else f"unix:{folder.socket}",
+            tls=self.tls,
+        )
         self.envoy = envoy_child(folder, self._binary)
 
     def _mesh(self, jwks: Path) -> dict[str, object]:
         ends = {region: way.port for region, way in self.ways.items()} or self._cell_ports
-        return {
+        plain: dict[str, object] = {
             "apiVersion": "situs/v1",
             "listener": {"address": "127.0.0.1", "port": self._ports.listener},
             "admin": {"address": "127.0.0.1", "port": self._ports.envoy_admin},
@@ -132,6 +149,19 @@ class World:
             "regions": {str(region): {"endpoints": [f"127.0.0.1:{port}"]} for region, port in ends.items()},
             "health": {"interval_s": 1, "healthy": 1},
             "jwt": {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks_file": str(jwks)},
+        }
+        return plain if self.tls is None else {**plain, **self._mesh_over(self.tls, ends)}
+
+    def _mesh_over(self, tls: Secured, ends: Mapping[RegionId, int]) -> dict[str, object]:
+        return {
+            "listener": {"address": "127.0.0.1", "port": self._ports.listener, "tls": tls.of_listener()},
+            "sidecar": {"address": "127.0.0.1", "port": self._ports.sidecar},
+            "regions": {
+                str(region): {"endpoints": [f"127.0.0.1:{port}"], "identity": identity_of(region)}
+                for region, port in ends.items()
+            },
+            "tls": tls.of_peers(),
+            "directory": str(self.folder.root),
         }
 
     def _prepare_ways(self, regions: Iterable[Region]) -> None:
@@ -184,7 +214,8 @@ class World:
 
     async def cell_ready(self, region: RegionId) -> None:
         """Wait until a cell says that it is ready."""
-        url = f"http://127.0.0.1:{self._cell_ports[region]}/v2/health/ready"
+        scheme = "http" if self.tls is None else "https"
+        url = f"{scheme}://127.0.0.1:{self._cell_ports[region]}/v2/health/ready"
         await self.answers(self.cells[region], url)
 
     async def sidecar_ready(self) -> None:
@@ -193,7 +224,7 @@ class World:
 
     async def answers(self, child: Child, url: str) -> None:
         """Wait until `url` answers 200, while `child` runs."""
-        async with _client(1.0) as client:
+        async with _client(1.0, self.tls) as client:
 
             async def ready() -> bool:
                 child.check()
@@ -245,9 +276,11 @@ class World:
             yield from read_received(self.folder.received(region), region)
 
 
-def _client(timeout_s: float) -> httpx.AsyncClient:
-    # Loading the usual certificates holds up a load of this process for tens of milliseconds, and nothing here has any.
-    return httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=SSLContext(PROTOCOL_TLS_CLIENT))
+def _client(timeout_s: float, tls: Secured | None = None) -> httpx.AsyncClient:
+    # Loading the usual certificates holds up a load of this process for tens of milliseconds, and nobody here has any
+    # of them: a cell over TLS is asked as the sidecar asks it.
+    verify = SSLContext(PROTOCOL_TLS_CLIENT) if tls is None else tls.context("sidecar")
+    return httpx.AsyncClient(timeout=timeout_s, trust_env=False, verify=verify)
 
 
 def _example() -> str:
@@ -259,6 +292,7 @@ class _Ports:
         self.listener = free_port()
         self.envoy_admin = free_port()
         self.sidecar_admin = free_port()
+        self.sidecar = free_port()
 
 
 @asynccontextmanager

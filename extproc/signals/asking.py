@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from math import inf
 from typing import Final
 
 import httpx
@@ -22,6 +23,9 @@ TIMEOUT_S: Final = 1.0
 _HANDSHAKE_S: Final = 0.45
 """For the connection and again for the handshake on it, where both must be. Together they end before the whole answer
 would: the library closes a connection whose handshake it gave up itself, and not one that is taken from it."""
+RENEW_S: Final = 30.0
+"""After this long other connections are made, where TLS is spoken, and those of before end as long after that: whom a
+server proves to be is looked at in the handshake alone, and a certificate ends."""
 MOST_BYTES: Final = 64 * 1024
 """Of a body; an answer with more is taken without its body."""
 
@@ -50,12 +54,33 @@ class Answer:
 class Asker:
     """Asks by GET over connections that are kept. Not for several event loops."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, connect: Callable[[], httpx.AsyncClient], *, renew_s: float = inf) -> None:
+        """Ask over connections of what `connect` makes, and over others after `renew_s` seconds."""
+        self._connect = connect
+        self._renew_s = renew_s
+        self._client = connect()
+        self._made_s = time.monotonic()
+        self._before: httpx.AsyncClient | None = None
         self._untrusted: dict[str, str] = {}
+
+    async def close(self) -> None:
+        """End all connections."""
+        for client in (self._client, self._before):
+            if client is not None:
+                await client.aclose()
+
+    async def _renew(self) -> None:
+        """Make other connections where it is time; those that answers still come by end at the next time."""
+        if time.monotonic() - self._made_s < self._renew_s:
+            return
+        ended, self._before, self._client = self._before, self._client, self._connect()
+        self._made_s = time.monotonic()
+        if ended is not None:
+            await ended.aclose()
 
     async def ask(self, url: str) -> Answer | Silence:
         """Ask one server, for a second at most."""
+        await self._renew()
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 try:
@@ -113,20 +138,30 @@ def _distrust(error: BaseException | None) -> str | None:
 
 
 @contextlib.asynccontextmanager
-async def asking(connections: int, context: ssl.SSLContext | None = None) -> AsyncIterator[Asker]:
+async def asking(
+    connections: int, context: ssl.SSLContext | None = None, *, renew_s: float = RENEW_S
+) -> AsyncIterator[Asker]:
     """Give an asker that keeps so many connections at most.
 
-    `context` makes those by https; without one the system's authorities are believed.
+    `context` makes those by https, which are made anew every `renew_s` seconds; without one the system's authorities
+    are believed.
     """
-    client = httpx.AsyncClient(
-        timeout=TIMEOUT_S if context is None else httpx.Timeout(TIMEOUT_S, connect=_HANDSHAKE_S),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=connections),
-        headers={"accept": "*/*", "accept-encoding": "identity", "user-agent": "situs-probe"},
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        follow_redirects=False,
-        # No proxy and no authorities of the environment's.
-        trust_env=False,
-        verify=context or ssl.create_default_context(),
-    )
-    async with client:
-        yield Asker(client)
+    verify = context or ssl.create_default_context()
+
+    def connect() -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            timeout=TIMEOUT_S if context is None else httpx.Timeout(TIMEOUT_S, connect=_HANDSHAKE_S),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=connections),
+            headers={"accept": "*/*", "accept-encoding": "identity", "user-agent": "situs-probe"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            follow_redirects=False,
+            # No proxy and no authorities of the environment's.
+            trust_env=False,
+            verify=verify,
+        )
+
+    asker = Asker(connect, renew_s=inf if context is None else renew_s)
+    try:
+        yield asker
+    finally:
+        await asker.close()

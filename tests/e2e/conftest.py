@@ -1,4 +1,4 @@
-"""Worlds for the end-to-end tests: the demo's own, with a real Envoy: the one that is shipped, and the oldest that is supported."""
+"""Worlds for the end-to-end tests: the demo's own, with the Envoy that is shipped and the oldest that is supported."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

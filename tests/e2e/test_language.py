@@ -1,35 +1,28 @@
 """What the language can say beyond the demo, through a real Envoy: payloads, hosts, certificates, wrong ingresses."""
 
 import asyncio
-import ipaddress
 import json
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import yaml
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from extproc.audit.show import read_records
 from extproc.core.decide import Decision
 from extproc.core.ids import DecisionId
 from extproc.demo.places import ADDRESSES
 from extproc.demo.visits import Digits
-from extproc.demo.world import Folder, Plan, World, running_world
+from extproc.demo.world import Plan, World, running_world
 from extproc.ledger.entries import decision_from_entry
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 _INFER = "/v2/models/digits/infer"
 _IBAN = "DE89 3704 0044 0532 0130 00"  # the example of the ISO 13616 registry
-_SPIFFE = "spiffe://acme.example/ns/ml/sa/scorer"
 
 
 def _policy(change: Callable[[Any], None]) -> str:
@@ -169,88 +162,23 @@ async def test_a_verified_certificate_binds_to_its_tenant(
 ) -> None:
     def change(policy: Any) -> None:  # noqa: ANN401 - plain data
         policy["tenants"]["mesh"] = {
-            "match": {"spiffe": "spiffe://acme.example/*"},
+            "match": {"spiffe": "spiffe://demo.situs/*"},
             "class": "personal",
             "subjects": "FR",
         }
         policy["signals"]["tenant"] = {"may_replace": ["geoip"]}
 
-    world = World(
-        Folder(root=tmp_path), models=digits_store, envoy=str(envoy_binary), plan=Plan(policy=_policy(change))
-    )
-    await asyncio.to_thread(world.prepare)
-    authority, server, client_files = _certificates(tmp_path)
-    rendered = yaml.safe_load(world.folder.envoy.read_text())
-    (listener,) = rendered["static_resources"]["listeners"]
-    # What an operator adds in front: mutual TLS, with certificates that are verified.
-    listener["filter_chains"][0]["transport_socket"] = {
-        "name": "envoy.transport_sockets.tls",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-            "require_client_certificate": True,
-            "common_tls_context": {
-                "tls_certificates": [
-                    {"certificate_chain": {"filename": str(server[0])}, "private_key": {"filename": str(server[1])}}
-                ],
-                "validation_context": {"trusted_ca": {"filename": str(authority)}},
-            },
-        },
-    }
-    world.folder.envoy.write_text(yaml.safe_dump(rendered))
-    try:
-        await world.start()
-        context = ssl.create_default_context(cafile=str(authority))
-        context.load_cert_chain(*map(str, client_files))
+    plan = Plan(policy=_policy(change), tls=True)
+    async with running_world(tmp_path, models=digits_store, envoy=str(envoy_binary), plan=plan) as world:
+        assert world.tls is not None
         digits = Digits(world.folder.models / "digits" / "samples.json")
-        base = world.url.replace("http://", "https://")
-        async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=10, verify=context) as client:
+        context = world.tls.context("client")
+        async with httpx.AsyncClient(base_url=world.url, trust_env=False, timeout=10, verify=context) as client:
             answer = await client.post(_INFER, content=digits.body(0), headers=_headers("US"))
         assert answer.status_code == 200
         await world.stop()
-    finally:
-        world.kill_all()
     (decision,) = _decisions(world)
     assert (decision.facts.tenant, decision.facts.binding) == ("mesh", "spiffe")
     assert decision.verdict is not None
     assert decision.verdict.jurisdictions.names == ("FR",)
     assert _permitted(decision) == {"eu-fra", "eu-ams"}
-
-
-def _certificates(root: Path) -> tuple[Path, tuple[Path, Path], tuple[Path, Path]]:
-    """Make an authority, a server's certificate for loopback, and a client's with a SPIFFE id."""
-
-    def write(name: str, key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> tuple[Path, Path]:
-        chain, private = root / f"{name}.pem", root / f"{name}.key"
-        chain.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        private.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        return chain, private
-
-    own = ec.generate_private_key(ec.SECP256R1())
-    issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority of the test")])
-
-    def sign(subject: x509.Name, key: ec.EllipticCurvePrivateKey, *names: x509.GeneralName) -> x509.Certificate:
-        now = datetime.now(UTC)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(hours=1))
-            .add_extension(x509.BasicConstraints(ca=not names, path_length=None), critical=True)
-        )
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        return builder.sign(own, hashes.SHA256())
-
-    authority, _ = write("authority", own, sign(issuer, own))
-    server_key, client_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    nobody = x509.Name([])
-    server = write("server", server_key, sign(nobody, server_key, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))))
-    client = write("client", client_key, sign(nobody, client_key, x509.UniformResourceIdentifier(_SPIFFE)))
-    return authority, server, client

@@ -69,6 +69,32 @@ async def test_a_cell_of_the_region_is_asked_on_a_connection_that_is_kept(tmp_pa
         assert server.connections == 1
 
 
+@pytest.mark.slow
+async def test_what_a_cell_proved_is_believed_for_a_while_only(tmp_path: Path, context: PeerContext) -> None:
+    theirs = server_context(tmp_path, CELL_LEAF)
+    async with serving(http(), theirs) as server, asking(1, context, renew_s=0.2) as asker:
+        url = f"https://{server.place}/"
+        assert isinstance(await asker.ask(url), Answer)
+        files = CA.leaf(ELSEWHERE).write(tmp_path / "moved", CA)
+        theirs.load_cert_chain(files.certificate, files.key)
+        assert isinstance(await asker.ask(url), Answer)
+        await asyncio.sleep(0.2)
+        assert await asker.ask(url) is Silence.UNREACHED
+
+
+@pytest.mark.slow
+async def test_connections_are_renewed_without_a_lost_answer(tmp_path: Path, context: PeerContext) -> None:
+    async with (
+        serving(http(), server_context(tmp_path, CELL_LEAF)) as server,
+        asking(4, context, renew_s=0.3) as asker,
+    ):
+        for _ in range(40):
+            answers = await asyncio.gather(*(asker.ask(f"https://{server.place}/") for _ in range(4)))
+            assert all(isinstance(answer, Answer) for answer in answers)
+            await asyncio.sleep(0.02)
+        assert 4 < server.connections < 40
+
+
 async def test_intermediates_come_behind_the_certificate(tmp_path: Path, context: PeerContext) -> None:
     issuing = Authority(name="issuing", above=CA)
     for leaf, is_asked in ((issuing.leaf(CELL), True), (issuing.leaf(ELSEWHERE), False)):
