@@ -44,8 +44,8 @@ demo: $(READY) $(MODELS)/digits/samples.json  ## The main job end to end: Envoy,
 	$(BIN)/situs demo --models $(MODELS)
 
 # What measures, or kills Envoys and sidecars under load, runs by itself; all else runs on every core at once.
-TOGETHER := $(addprefix tests/,archive audit bundle cli control core custody detect engine export geo independent inference ledger mesh notes parquet policy policy_schema proto review sealed ship signals starter strict_yaml structure tls trust wire witness)
-ALONE    := $(addprefix tests/,bench compose drill e2e sidecar workers)
+TOGETHER := $(addprefix tests/,archive audit bundle cli control core custody detect engine export geo independent inference ledger mesh notes parquet policy policy_schema proto review sealed ship sidecar signals starter strict_yaml structure tls trust wire witness workers)
+ALONE    := $(addprefix tests/,bench compose drill e2e)
 
 test: $(READY) $(MODELS)/digits/samples.json  ## Run every test (ARGS="tests/core -x" for some)
 ifdef ARGS
