@@ -181,6 +181,7 @@ def run(args: argparse.Namespace) -> int:  # noqa: PLR0915 - one start, in its o
         longest_request_s=_longest_request_s(mesh),
         tls=tls,
         clusters={} if mesh is None else mesh.names_of_clusters(),
+        hosts=("*",) if mesh is None else mesh.hosts,
     )
     try:
         uvloop.run(_serve(settings, configuration, summons))

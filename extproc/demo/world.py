@@ -33,7 +33,8 @@ from extproc.demo.received import Received, read_received
 from extproc.demo.secured import Secured, identity_of
 from extproc.demo.tokens import AUDIENCE, ISSUER, Issuer
 from extproc.demo.ways import Way, way_to
-from extproc.mesh.binary import find_envoy
+from extproc.mesh.binary import find_envoy, version_of
+from extproc.mesh.section import EnvoyVersion
 from extproc.policy.load import load_policy
 
 __all__ = [
@@ -149,8 +150,14 @@ class World:
             "regions": {str(region): {"endpoints": [f"127.0.0.1:{port}"]} for region, port in ends.items()},
             "health": {"interval_s": 1, "healthy": 1},
             "jwt": {"issuer": ISSUER, "audiences": [AUDIENCE], "jwks_file": str(jwks)},
+            "oldest_envoy": self._rendered_for(),
         }
         return plain if self.tls is None else {**plain, **self._mesh_over(self.tls, ends)}
+
+    def _rendered_for(self) -> str:
+        """Give the version to render for: the Envoy's own, or the newest known where it is newer still."""
+        known, runs = [version.value for version in EnvoyVersion], version_of(self._binary)
+        return runs if runs in known else known[-1]
 
     def _mesh_over(self, tls: Secured, ends: Mapping[RegionId, int]) -> dict[str, object]:
         return {

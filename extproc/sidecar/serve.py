@@ -118,6 +118,7 @@ class Sidecar:
         self._clock: Callable[[], float] = time.time
         self._keys = keys
         self.team = team
+        self.hosts = settings.hosts
         self.metrics = Metrics()
         checks_models = bool(settings.endpoints) if team is None else settings.probing.cells
         self.live = Live(configuration, keys, checks_models=checks_models, clusters=settings.clusters)
@@ -420,7 +421,7 @@ class _Reports:
 
     def __init__(self, sidecar: Sidecar) -> None:
         self._sidecar = sidecar
-        self._reader = AccessLogReader(sidecar.live.region_of)
+        self._reader = AccessLogReader(sidecar.live.region_of, sidecar.hosts)
         if sidecar.team is None:
             sidecar.in_flight.opened()
         else:

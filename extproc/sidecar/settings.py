@@ -42,7 +42,7 @@ class Settings:
     ships it, or nobody.
     `control` is served by this process; None where there is none, or where a supervisor serves it. `tls` is what it
     shows and whom it admits; None where all is plain. `clusters` has the region of each cluster that Envoy reports by
-    another name than the policy's.
+    another name than the policy's. `hosts` are those whose requests are decided, where a listener has others too.
     """
 
     files: Files
@@ -68,3 +68,4 @@ class Settings:
     probing: Probing = field(default_factory=Probing)
     tls: TlsSettings | None = None
     clusters: Mapping[str, RegionId] = field(default_factory=dict)
+    hosts: Sequence[str] = ("*",)

@@ -8,7 +8,7 @@ SPEC: envoy.service.accesslog.v3, envoy.data.accesslog.v3.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -27,6 +27,8 @@ from extproc.names import (
 
 # Ids are ours: anything else was never a decision.
 _DECISION: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+_PORT: Final = re.compile(r":(?:[0-9]+|\*)$")
 
 # ENVOY: the short names that operators know from %RESPONSE_FLAGS%; documented under access log command operators.
 _FLAGS: Final = (
@@ -87,9 +89,14 @@ Ended: TypeAlias = AttemptEnded | RequestEnded
 class AccessLogReader:
     """Reads one access log stream; which log it is comes with the stream's first message only."""
 
-    def __init__(self, region_of: Callable[[str], RegionId | None]) -> None:
-        """Read with `region_of`, from a cluster's name to its region or None."""
+    def __init__(self, region_of: Callable[[str], RegionId | None], hosts: Sequence[str] = ("*",)) -> None:
+        """Read with `region_of`, from a cluster's name to its region or None.
+
+        `hosts` are those whose requests are decided (`models.acme.example`, `*.acme.example`, `*`). Where the listener
+        is shared, attempts for others that are in no region are not ours to judge, and are left out.
+        """
         self._region_of = region_of
+        self._hosts = tuple(host.lower() for host in hosts)
         self._log = ""
 
     def read(self, message: bytes) -> Iterator[Ended]:
@@ -102,9 +109,17 @@ class AccessLogReader:
             self._log = logs.identifier.log_name
         for entry in logs.http_logs.log_entry:
             if self._log == ATTEMPT_LOG:
-                yield self._attempt(entry)
+                ended = self._attempt(entry)
+                if not self._is_anothers(ended, entry.request.authority):
+                    yield ended
             elif self._log == REQUEST_LOG:
                 yield self._request(entry)
+
+    def _is_anothers(self, ended: AttemptEnded, authority: str) -> bool:
+        """Tell whether an attempt is of a host that nobody decides about; one in a region is ours whatever its host."""
+        if ended.decision is not None or ended.attempt.region is not None or not authority:
+            return False
+        return not any(_is_meant(host, authority.lower()) for host in self._hosts)
 
     def _attempt(self, entry: Any) -> AttemptEnded:  # noqa: ANN401 - an unstubbed protobuf message
         common = entry.common_properties
@@ -134,6 +149,13 @@ class AccessLogReader:
             began_at_s=_seconds(common.start_time),
             duration_s=_seconds(common.duration),
         )
+
+
+def _is_meant(host: str, authority: str) -> bool:
+    """Tell whether `host` stands for `authority`, with a port or without. Too many is the safe side."""
+    name = _PORT.sub("", authority)
+    pattern = _PORT.sub("", host)
+    return name.endswith(pattern[1:]) if pattern.startswith("*") else name == pattern
 
 
 def _logged_decision(entry: Any) -> DecisionId | None:  # noqa: ANN401 - an unstubbed protobuf message

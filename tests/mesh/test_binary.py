@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from extproc.mesh.binary import EnvoyNotFoundError, find_envoy
+from extproc.mesh.binary import EnvoyNotFoundError, find_envoy, version_of
 
 
 def program(path: Path) -> Path:
@@ -46,3 +46,14 @@ def test_a_named_binary_that_is_not_there_is_not_replaced(monkeypatch: pytest.Mo
     monkeypatch.setenv("SITUS_ENVOY", str(tmp_path))
     with pytest.raises(EnvoyNotFoundError, match=r"named by \$SITUS_ENVOY"):
         find_envoy()
+
+
+def test_a_binary_says_which_envoy_it_is(tmp_path: Path) -> None:
+    binary = program(tmp_path / "envoy")
+    binary.write_text('#!/bin/sh\necho "envoy  version: 9e55/1.36.4/Clean/RELEASE/BoringSSL"\n')
+    assert version_of(binary) == "1.36"
+
+
+def test_what_says_nothing_of_itself_is_no_envoy(tmp_path: Path) -> None:
+    with pytest.raises(EnvoyNotFoundError, match="does not say which Envoy"):
+        version_of(program(tmp_path / "envoy"))

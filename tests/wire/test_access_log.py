@@ -54,6 +54,35 @@ def _message(*entries: HTTPAccessLogEntry, log: str | None = None) -> bytes:
     return serialised
 
 
+@pytest.mark.parametrize(
+    ("authority", "cluster", "is_ours"),
+    [
+        ("shop.acme.example", "shop", False),
+        ("shop.acme.example:10000", "shop", False),
+        ("shop.acme.example", "eu-fra", True),  # without a decision in a region: whatever its host, a violation
+        ("models.acme.example", "shop", True),  # of ours, where no region is
+        ("Models.Acme.Example:10000", "shop", True),
+        ("eu.models.acme.example", "shop", True),
+        ("", "shop", True),
+    ],
+)
+def test_attempts_for_hosts_of_others_are_ours_only_in_a_region(authority: str, cluster: str, *, is_ours: bool) -> None:
+    entry = _entry(cluster=cluster)
+    del entry.request.request_headers[DECISION_HEADER]
+    entry.request.authority = authority
+    message = _message(entry, log=ATTEMPT_LOG)
+    shared = AccessLogReader(_region_of, ("models.acme.example", "*.models.acme.example"))
+    assert bool(list(shared.read(message))) is is_ours
+    assert list(AccessLogReader(_region_of).read(message))  # where every host is decided, every attempt counts
+
+
+def test_an_attempt_that_was_decided_counts_whatever_its_host() -> None:
+    entry = _entry(cluster="shop")
+    entry.request.authority = "shop.acme.example"
+    (ended,) = AccessLogReader(_region_of, ("models.acme.example",)).read(_message(entry, log=ATTEMPT_LOG))
+    assert ended.decision == _ID
+
+
 def test_an_attempt() -> None:
     reader = AccessLogReader(_region_of)
     failed = _entry(upstream_connection_failure=True, upstream_retry_limit_exceeded=True)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent, indent, wrap
 from typing import TYPE_CHECKING, Final
@@ -123,7 +124,8 @@ def _sources(files: "Iterable[str]", admin: str | None) -> "list[Source]":
         if file == "-":
             sources.append(Source(origin="standard input", data=sys.stdin.buffer.read(MOST_BYTES + 1)))
         else:
-            sources.extend(load_source(path) for path in files_in(Path(file)))
+            given = Path(file)
+            sources.extend(replace(load_source(path), is_found=path != given) for path in files_in(given))
     if admin is not None:
         sources.append(fetch_dump(admin))
     return sources

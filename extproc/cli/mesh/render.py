@@ -87,7 +87,13 @@ def register(actions: "_SubParsersAction[argparse.ArgumentParser]") -> None:
     envoy.add_argument(
         "--into", type=Path, metavar="FILE", help="put the pieces into this configuration; its comments and order stay"
     )
-    envoy.add_argument("--listener", metavar="NAME", help="of that configuration, where several listeners take HTTP")
+    envoy.add_argument(
+        "--listener",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of that configuration, where several listeners take HTTP; again for each further one",
+    )
     render.set_defaults(run=_render)
 
 
@@ -100,7 +106,7 @@ def _for_envoy(policy: "CompiledPolicy", mesh: "Mesh", heading: str, args: argpa
     secrets = render_secrets(mesh, heading=heading)
     if args.into is not None:
         fragment = render_fragment(policy.tables, policy.reading, mesh)
-        return Rendering(files={args.into.name: attach(args.into, fragment, listener=args.listener), **secrets})
+        return Rendering(files={args.into.name: attach(args.into, fragment, listeners=args.listener), **secrets})
     if args.part == "fragment":
         fragment = render_fragment(policy.tables, policy.reading, mesh)
         return Rendering(files={"envoy-fragment.yaml": fragment.text(heading=heading), **secrets})

@@ -77,6 +77,11 @@ class Node:
         return self.value if isinstance(self.value, str) else ""
 
     @property
+    def choice(self) -> str:
+        """Give the name of an enum's value in capitals. ENVOY: it takes `skip` for SKIP (measured)."""
+        return self.text.upper()
+
+    @property
     def flag(self) -> bool:
         """Give a boolean; False for what is not there."""
         return self.value is True or self.value == "true"

@@ -15,7 +15,7 @@ from extproc.mesh.check.paths import Top
 from extproc.mesh.check.reading.bootstrap import BOOTSTRAP_FIELDS, take_bootstrap
 from extproc.mesh.check.reading.documents import MOST_BYTES, parse_documents, refuse
 from extproc.mesh.check.reading.dump import is_dump, take_dump
-from extproc.mesh.check.reading.fragment import EXPECTED, take_fragment
+from extproc.mesh.check.reading.fragment import EXPECTED, is_ours, take_fragment
 from extproc.mesh.check.reading.kubernetes import is_resource, resources_of, texts_in
 from extproc.mesh.check.reading.parts import Parts
 from extproc.mesh.check.resource import Resource
@@ -29,12 +29,14 @@ class Source:
     """Bytes to read.
 
     `origin`: how people call where they come from. `directory`: where files are that they name by relative names; None
-    where no file may be read for them.
+    where no file may be read for them. `is_found`: nobody named it, it lay in a directory: there a policy or a mesh
+    file of ours may lie beside what is rendered from them.
     """
 
     origin: str
     data: bytes
     directory: Path | None = None
+    is_found: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,8 @@ class _Reading:
 
     def _document(self, root: Top, source: Source) -> None:
         origin, parts = source.origin, Parts()
+        if source.is_found and is_ours(root):
+            return
         if is_resource(root):
             self._kubernetes(root, source)
         elif is_dump(root):

@@ -6,7 +6,7 @@ keeps to the policy is for `situs mesh check` to say.
 """
 
 import io
-from collections.abc import Container, Iterator, Mapping, MutableMapping, MutableSequence
+from collections.abc import Container, Iterator, Mapping, MutableMapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
@@ -16,12 +16,19 @@ from ruamel.yaml.error import YAMLError
 
 from extproc.mesh.envoy.fragment import Fragment
 from extproc.mesh.envoy.reasons import REASONS
+from extproc.mesh.envoy.written import camel_cased, write_as_block
 from extproc.mesh.yaml_text import Json, write_yaml
 
 Fields: TypeAlias = MutableMapping[str, Any]
 
 _MANAGER: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _ROUTER: Final = "envoy.extensions.filters.http.router.v3.Router"
+_HOPS: Final = "xff_num_trusted_hops"
+_ADDED_TO: Final = frozenset(
+    "access_log filters filter_chains default_filter_chain http_filters route_config typed_config "
+    "typed_per_filter_config upstream_log virtual_hosts".split()
+)
+"""What is looked for or added to, besides what is set."""
 _MOST_BYTES: Final = 16 << 20
 _WIDE: Final = 4096
 
@@ -33,14 +40,15 @@ class AttachError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Manager:
     listener: Fields
+    chain: Fields
     path: str
     fields: Fields
 
 
-def attach(existing: Path, fragment: Fragment, *, listener: str | None = None) -> str:
+def attach(existing: Path, fragment: Fragment, *, listeners: Sequence[str] = ()) -> str:
     """Give the configuration in the file `existing` with the fragment's pieces in it.
 
-    `listener` names the one whose requests are decided, where there are several. Raises AttachError, and OSError where
+    `listeners` names those whose requests are decided, where several take HTTP. Raises AttachError, and OSError where
     the file cannot be read.
     """
     yaml = YAML()
@@ -49,11 +57,17 @@ def attach(existing: Path, fragment: Fragment, *, listener: str | None = None) -
     config = _read(yaml, existing)
     pieces = _Pieces(fragment)
     resources = _mapping(config.get("static_resources"), "static_resources")
-    for manager in _managers(resources, listener):
+    chosen = _managers(resources, listeners)
+    for manager in chosen:
+        _check_spelling(manager, pieces)
+        if fragment.certificates:
+            _check_certificates(manager)
         _attach_manager(manager, pieces)
+    _check_shared(resources, chosen, pieces)
     _add_clusters(resources, pieces)
     if "node" not in config:
         config.update(pieces.mapping("node"))
+    write_as_block(config, {id(part) for part in (*pieces.taken, *(manager.listener for manager in chosen))})
     written = io.StringIO()
     yaml.dump(config, written)
     return "\n".join(_beside_their_fields(written.getvalue().split("\n"), pieces.reasons))
@@ -65,6 +79,7 @@ class _Pieces:
     def __init__(self, fragment: Fragment) -> None:
         self._fragment = fragment
         self.reasons: set[str] = set()
+        self.taken: list[object] = []
 
     def mapping(self, name: str) -> Fields:
         return self._loaded({name: getattr(self._fragment, name)})
@@ -75,7 +90,17 @@ class _Pieces:
     def _loaded(self, fields: Mapping[str, Json]) -> Fields:
         text = write_yaml(fields, reasons=REASONS)
         self.reasons.update(line.strip() for line in text.split("\n") if line.lstrip().startswith("#"))
-        return cast("Fields", YAML().load(text))
+        loaded = cast("Fields", YAML().load(text))
+        self.taken.extend(_parts(loaded))
+        return loaded
+
+
+def _parts(value: object) -> Iterator[object]:
+    """Give every mapping and list in a value."""
+    if isinstance(value, MutableMapping | MutableSequence):
+        yield value
+        for each in value.values() if isinstance(value, MutableMapping) else value:
+            yield from _parts(each)
 
 
 def _beside_their_fields(lines: list[str], reasons: Container[str]) -> list[str]:
@@ -104,8 +129,8 @@ def _read(yaml: YAML, path: Path) -> Fields:
     return config
 
 
-def _managers(resources: Fields, name: str | None) -> list[_Manager]:
-    """Find the connection managers of the listener that is meant."""
+def _managers(resources: Fields, names: Sequence[str]) -> list[_Manager]:
+    """Find the connection managers of the listeners that are meant."""
     listeners = _sequence(resources.get("listeners"), "static_resources.listeners")
     found: dict[str, list[_Manager]] = {}
     for index, each in enumerate(listeners):
@@ -115,13 +140,17 @@ def _managers(resources: Fields, name: str | None) -> list[_Manager]:
         managers = list(_managers_of(listener, path))
         if managers:
             found.setdefault(label, []).extend(managers)
-    if name is None and len(found) > 1:
-        raise AttachError(f"several listeners take HTTP: {', '.join(found)}. Mend: choose one with --listener")
-    chosen = next(iter(found.values()), []) if name is None else found.get(name, [])
-    if not chosen:
-        there = f"those that take HTTP are {', '.join(found)}" if found else "none takes HTTP in the file itself"
-        raise AttachError(f"there is no listener {name or ''} to attach to; {there}. Mend: name one with --listener")
-    return chosen
+    there = f"those that take HTTP are {', '.join(found)}" if found else "none takes HTTP in the file itself"
+    if not names and len(found) > 1:
+        raise AttachError(
+            f"several listeners take HTTP: {', '.join(found)}. Mend: choose with --listener, once for each"
+        )
+    if not found:
+        raise AttachError(f"there is no listener to attach to; {there}. Mend: name the file that has it")
+    for name in names:
+        if name not in found:
+            raise AttachError(f"there is no listener {name} to attach to; {there}. Mend: name one with --listener")
+    return [manager for name in dict.fromkeys(names or found) for manager in found[name]]
 
 
 def _managers_of(listener: Fields, path: str) -> Iterator[_Manager]:
@@ -130,23 +159,89 @@ def _managers_of(listener: Fields, path: str) -> Iterator[_Manager]:
         chains.append((f"{path}.default_filter_chain", listener["default_filter_chain"]))
     for chain_path, chain in chains:
         for index, each in enumerate(_mapping(chain, chain_path).get("filters") or []):
-            config = _mapping(each, f"{chain_path}.filters[{index}]").get("typed_config") or {}
+            path = f"{chain_path}.filters[{index}]"
+            config = _mapping(each, path).get("typed_config") or {}
             if _is(config, _MANAGER):
-                yield _Manager(listener=listener, path=f"{chain_path}.filters[{index}].typed_config", fields=config)
+                yield _Manager(listener=listener, chain=chain, path=f"{path}.typed_config", fields=config)
+
+
+def _check_certificates(manager: _Manager) -> None:
+    """Refuse a listener whose client certificates nobody verifies: anybody could then name any tenant's id.
+
+    ENVOY: an unverified certificate gives its URI as well.
+    """
+    socket = manager.chain.get("transport_socket") or {}
+    common = (socket.get("typed_config") or {}).get("common_tls_context") or {}
+    combined = common.get("combined_validation_context") or {}
+    context = common.get("validation_context") or combined.get("default_validation_context") or {}
+    from_secret = "validation_context_sds_secret_config" in {*common, *combined}
+    trusts = context.get("trust_chain_verification", "VERIFY_TRUST_CHAIN") == "VERIFY_TRUST_CHAIN"
+    if not (trusts and ("trusted_ca" in context or from_secret)):
+        raise AttachError(
+            f"{manager.path.partition('.filters')[0]}.transport_socket verifies no client certificates, and the policy "
+            "matches SPIFFE ids. Mend: give its common_tls_context a validation_context with the trusted_ca of the "
+            "trust domain that the policy names, or render a whole Envoy"
+        )
+
+
+def _check_spelling(manager: _Manager, pieces: _Pieces) -> None:
+    """Refuse fields in camelCase that we add to: they would stand twice."""
+    names = {*_ADDED_TO, *pieces.of("manager"), *pieces.of("listener"), *pieces.of("router")}
+    for path, name in camel_cased(manager.listener, names, manager.path.partition(".filter_chains")[0]):
+        raise AttachError(f"{path} is written in camelCase, and ours would stand beside it. Mend: write {name}")
+
+
+def _check_shared(resources: Fields, chosen: Sequence[_Manager], pieces: _Pieces) -> None:
+    """Refuse an alias by which our routes are in a connection manager too that decides nothing."""
+    ours = {id(manager.fields) for manager in chosen}
+    name = pieces.of("virtual_host")["name"]
+    for index, listener in enumerate(resources["listeners"]):
+        for manager in _managers_of(listener, f"static_resources.listeners[{index}]"):
+            hosts = (manager.fields.get("route_config") or {}).get("virtual_hosts") or []
+            if id(manager.fields) not in ours and any(host.get("name") == name for host in hosts):
+                raise AttachError(
+                    f"{manager.path}.route_config is an alias of routes to which ours are added, and nothing is "
+                    "decided there. Mend: write its routes out, or attach to this listener too"
+                )
 
 
 def _attach_manager(manager: _Manager, pieces: _Pieces) -> None:
     fields = manager.fields
     _add_virtual_host(manager, pieces)
     _add_filters(manager, pieces)
-    for name, value in pieces.of("manager").items():
-        mine, theirs = value, fields.get(name)
-        if isinstance(mine, MutableMapping) and isinstance(theirs, MutableMapping):
-            theirs.update(mine)
-        else:
-            fields[name] = mine
-    fields.setdefault("access_log", []).extend(pieces.of("access_log"))
+    mine = pieces.mapping("manager")["manager"]
+    _same_hops(manager, mine)
+    _set(fields, mine)
+    _held(fields, "access_log", []).extend(pieces.of("access_log"))
     manager.listener.update(pieces.of("listener"))
+
+
+def _same_hops(manager: _Manager, mine: Fields) -> None:
+    """Refuse an edge that the policy knows otherwise: other hosts would be told other addresses of their clients."""
+    theirs, ours = manager.fields.get(_HOPS), mine.get(_HOPS, 0)
+    if theirs is not None and theirs != ours:
+        raise AttachError(
+            f"{manager.path}.{_HOPS} is {theirs}, and the policy's edge counts {ours}. Mend: make `ingress.edge` of "
+            f"the policy say how many proxies of yours are in front of this listener, or mend {_HOPS}"
+        )
+
+
+def _set(fields: Fields, mine: Fields) -> None:
+    """Set our fields. Theirs stay where they are lists, to which ours is added, or time-outs that are in force."""
+    for name, value in mine.items():
+        theirs = fields.get(name)
+        if isinstance(value, MutableMapping) and isinstance(theirs, MutableMapping):
+            _set(theirs, value)
+        elif isinstance(value, MutableSequence) and isinstance(theirs, MutableSequence):
+            # Behind theirs, so that nothing of theirs sets again what ours removes.
+            theirs.extend(value)
+        elif not (name.endswith("_timeout") and _is_some_time(theirs)):
+            fields[name] = value
+
+
+def _is_some_time(written: object) -> bool:
+    """Tell whether a time-out is written and not switched off. ENVOY: `0s` is none."""
+    return isinstance(written, str) and bool(written.rstrip("s").strip("0."))
 
 
 def _add_filters(manager: _Manager, pieces: _Pieces) -> None:
@@ -162,10 +257,10 @@ def _add_filters(manager: _Manager, pieces: _Pieces) -> None:
     if not filters or not _is_router(filters[-1]):
         raise AttachError(f"{path} does not end with the router. Mend: put envoy.filters.http.router last")
     router = filters[-1]
-    config = router.setdefault("typed_config", {})
+    config = _held(router, "typed_config", {})
     for name, value in pieces.of("router").items():
         if name == "upstream_log":
-            config.setdefault(name, []).extend(value)
+            _held(config, name, []).extend(value)
         else:
             config[name] = value
     filters[-1:-1] = mine
@@ -181,27 +276,30 @@ def _add_virtual_host(manager: _Manager, pieces: _Pieces) -> None:
     routes = manager.fields.get("route_config")
     if not isinstance(routes, MutableMapping):
         raise AttachError(
-            f"{path} is not there: the routes come from a control plane. Mend: have it add what "
-            "`situs mesh render --for envoy --part fragment` shows, then try `situs mesh check --admin`"
+            f"{path} is not there: the routes come from a control plane, or from another file. Mend: write them into "
+            "this one, or put there what `situs mesh render --for envoy --part fragment` shows, and try it with "
+            "`situs mesh check --admin`"
         )
-    hosts = routes.setdefault("virtual_hosts", [])
+    hosts = _held(routes, "virtual_hosts", [])
     mine = pieces.of("virtual_host")
     for index, other in enumerate(hosts):
         where = f"{path}.virtual_hosts[{index}]"
-        shared = sorted({str(each).lower() for each in other.get("domains") or []} & set(mine["domains"]))
+        theirs = {str(each).lower() for each in other.get("domains") or []}
+        # A name with a port of its own would go before ours for every port.
+        shared = sorted(each for each in theirs if {each, each.partition(":")[0]} & set(mine["domains"]))
         if shared or other.get("name") == mine["name"]:
             what = f"takes {', '.join(shared)} too" if shared else f"is named {mine['name']} too"
             raise AttachError(
                 f"{where} {what}. Mend: write in the mesh file by which names clients ask for models, as "
                 "`listener: {hosts: [models.acme.example], …}`, and take them from that virtual host"
             )
-        per_filter = other.setdefault("typed_per_filter_config", {})
+        per_filter = _held(other, "typed_per_filter_config", {})
         per_filter.update(pieces.of("elsewhere"))
     hosts.append(mine)
 
 
 def _add_clusters(resources: Fields, pieces: _Pieces) -> None:
-    clusters = resources.setdefault("clusters", [])
+    clusters = _held(resources, "clusters", [])
     taken = {each.get("name") for each in clusters}
     for each in pieces.of("clusters"):
         if each["name"] in taken:
@@ -210,6 +308,13 @@ def _add_clusters(resources: Fields, pieces: _Pieces) -> None:
                 "another `cluster:` for the region in the policy"
             )
         clusters.append(each)
+
+
+def _held(fields: Fields, name: str, empty: Any) -> Any:  # noqa: ANN401 - a list or a mapping
+    """Give what a field holds, `empty` where it is not there or holds nothing."""
+    if fields.get(name) is None:
+        fields[name] = empty
+    return fields[name]
 
 
 def _is(config: object, type_: str) -> bool:

@@ -27,8 +27,10 @@ _PER_ROUTE: Final = {
 
 PLACES: Final[Mapping[str, str]] = {
     "node": "1. At the top of the configuration, where there is no `node`: every access log stream says who sends it.",
-    "listener": "2. The listener: set these fields.",
-    "manager": "3. Its connection manager's typed_config: set these fields, in place of what is there.",
+    "listener": "2. The listener: set these fields. Where the policy matches SPIFFE ids, it must verify client "
+    "certificates (validation_context with trusted_ca in its filter chain): an unverified one names any tenant.",
+    "manager": "3. Its connection manager's typed_config: set these fields, in place of what is there. Time-outs of "
+    "yours may stay, and what your list has more goes before ours.",
     "filters": "4. Its http_filters: these, in this order, right before the router. An RBAC filter must stand behind "
     "them: before them it judges a route that the decision then changes.",
     "router": "5. The router's typed_config: set these fields.",
@@ -48,7 +50,8 @@ class Fragment:
     the connection manager. `filters`: HTTP filters, to stand before the router in this order. `router`: the router
     filter's configuration. `access_log`: logs of the connection manager, beside its own. `virtual_host`: for our
     hosts. `elsewhere`: `typed_per_filter_config` of every other virtual host, whose requests are not decided.
-    `clusters`: to be added.
+    `clusters`: to be added. `certificates` tells that the decision goes by client certificates, which the listener must
+    have verified.
     """
 
     node: Mapping[str, Json]
@@ -60,6 +63,7 @@ class Fragment:
     virtual_host: Mapping[str, Json]
     elsewhere: Mapping[str, Json]
     clusters: tuple[Mapping[str, Json], ...]
+    certificates: bool = False
 
     def text(self, *, heading: str = "") -> str:
         """Write the pieces for a person who merges them."""
@@ -90,4 +94,5 @@ def render_fragment(tables: PolicyTables, reading: Reading, mesh: Mesh) -> Fragm
             if name in names
         },
         clusters=tuple(resources["clusters"]),
+        certificates=reading.certificates,
     )

@@ -45,7 +45,7 @@ def routes(reading: Reading, mesh: Mesh, plan_length: int) -> route.RouteConfigu
     chosen = [*once, _by_plan(reading, mesh, plan_length), _refusal()]
     host = route.VirtualHost(
         name="situs",
-        domains=list(mesh.hosts),
+        domains=list(mesh.domains()),
         routes=chosen,
         response_headers_to_remove=list(NOT_FOR_CLIENTS),
     )

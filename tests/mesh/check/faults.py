@@ -14,6 +14,7 @@ from mesh.check.breaking import (
     put,
 )
 from mesh.check.faults_of_clusters import clusters
+from mesh.check.faults_of_detours import claims, copies, spellings, upgrades
 from mesh.check.faults_of_edges import edge, tokens
 from mesh.check.faults_of_filters import decisions, filters
 from mesh.check.faults_of_routes import logs, ways
@@ -58,4 +59,8 @@ FAULTS: Final = (
     *logs(),
     *rarer(),
     *rarer_tokens_and_clusters(),
+    *copies(),
+    *spellings(),
+    *upgrades(),
+    *claims(),
 )

@@ -65,6 +65,17 @@ def test_what_is_rendered_for_istio_is_in_order(tmp_path: Path, capsys: pytest.C
     assert re.search(r"Checked: \d+ resources \(not judged: .*Patch.*Values", capsys.readouterr().out)
 
 
+def test_our_own_files_beside_what_is_rendered_are_passed_over(
+    tmp_path: Path, envoy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for each in (POLICY, MESH):
+        (tmp_path / f"our-{Path(each).parent.parent.name}.yaml").write_text(Path(each).read_text())
+    assert check(str(tmp_path)) == 0
+    assert "1 listener" in capsys.readouterr().out
+    assert check(str(envoy), POLICY) == 78
+    assert "a file of Situs' own" in capsys.readouterr().err
+
+
 def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(for_istio().text().encode())))
     assert check("-", mesh_file=ISTIO) == 0

@@ -183,3 +183,37 @@ def test_each_fault_of_envoy_gateways_policies(given: dict[str, Any], rules: set
 def test_without_a_section_in_the_mesh_file_istio_cannot_be_judged() -> None:
     (problem,) = problems_of(lambda: judged(rendered()[0]))
     assert "the mesh file has no section istio" in problem.message
+
+
+def _manager_of(filters: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give what is merged into the connection manager of the gateway."""
+    gateway = next(each for each in filters if each["metadata"]["name"] == "situs-gateway")
+    values = (
+        each["patch"]["value"] for each in gateway["spec"]["configPatches"] if each["applyTo"] == "NETWORK_FILTER"
+    )
+    config: dict[str, Any] = next(value["typed_config"] for value in values if "use_remote_address" in str(value))
+    return config
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("use_remote_address", False, "remote-address"),
+        ("early_header_mutation_extensions", [], "early-strip"),
+        ("merge_slashes", False, "path-spelling"),
+    ],
+)
+def test_the_edge_of_an_attachment_is_judged(name: str, value: object, rule: str) -> None:
+    resources = rendered()
+    config = _manager_of([each for each in resources if each.get("kind") == "EnvoyFilter"])
+    config[name] = value
+    assert rule in {finding.rule.id for finding in found_in(*resources)}
+
+
+def test_an_attachment_without_an_edge_is_named() -> None:
+    resources = rendered()
+    for each in resources:
+        if each.get("kind") == "EnvoyFilter":
+            patches = each["spec"]["configPatches"]
+            each["spec"]["configPatches"] = [one for one in patches if one["applyTo"] != "NETWORK_FILTER"]
+    assert "early-strip" in {finding.rule.id for finding in found_in(*resources)}

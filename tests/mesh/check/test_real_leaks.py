@@ -29,6 +29,7 @@ from mesh.check.breaking import (
     per_route,
     put,
 )
+from mesh.check.faults_of_detours import OTHER, composite, copy_of_another_host
 from mesh.check.rendered import Rendered, findings
 from mesh.example import LOOPBACK
 from mesh.world import Cell, World, free_port, running_world, source_of, wait_for
@@ -117,6 +118,12 @@ def _soon(look: Callable[[], object]) -> bool:
 def _copied(world: World) -> bool:
     world.get("route c0")
     return _soon(lambda: world.cells[2].requests)
+
+
+def _copied_elsewhere(world: World) -> bool:
+    """Ask for what is not for a model, whose own cluster is not even up."""
+    world.get("none", host=OTHER)
+    return _soon(lambda: world.cells[2].requests) and not world.sidecar.seen
 
 
 def _straight(world: World) -> bool:
@@ -222,6 +229,7 @@ LEAKS = (
         beside=NO_STRIP,
     ),
     Leak(rule="headers-not-sent", breaks=put(mode, request_header_mode="SKIP"), happens=_undecided, beside=NO_STRIP),
+    Leak(rule="headers-not-sent", breaks=put(mode, request_header_mode="skip"), happens=_undecided, beside=NO_STRIP),
     Leak(
         rule="observability-mode",
         breaks=put(decision, observability_mode=True),
@@ -235,7 +243,9 @@ LEAKS = (
         beside=(*NO_STRIP, ("", _connects)),
     ),
     Leak(rule="mirror", breaks=put(action, request_mirror_policies=[{"cluster": "c2"}]), happens=_copied),
+    Leak(rule="mirror", breaks=copy_of_another_host("c2"), happens=_copied_elsewhere),
     Leak(rule="route-to-region", breaks=first_route(cluster="c2"), happens=_straight),
+    Leak(rule="route-to-region", breaks=composite, happens=_straight),
     Leak(rule="cluster-header", breaks=first_route(cluster_header="x-region"), happens=_by_own_header),
     Leak(
         rule="two-regions",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from mesh.check.breaking import endpoint, first_route, tls_socket
+from mesh.check.breaking import TYPES, endpoint, first_route, tls_socket
 from mesh.check.rendered import Rendered, config_of
 from mesh.example import mesh_of
 
@@ -207,6 +207,11 @@ WRONG = "spiffe://acme.example/cells/r1"
 SUFFIX = [{"san_type": "URI", "matcher": {"suffix": "r0"}}]
 BOTH = [{"san_type": "URI", "matcher": {"exact": name}} for name in (RIGHT, WRONG)]
 BY_DNS = [{"san_type": "DNS", "matcher": {"exact": RIGHT}}]
+ANY_CASE = [{"san_type": "URI", "matcher": {"exact": RIGHT, "ignore_case": True}}]
+VALIDATOR = f"{TYPES}envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig"
+SPIFFE = {"name": "own", "typed_config": {"@type": VALIDATOR}}
+BY_SNI = tls_socket(RIGHT)
+BY_SNI["typed_config"]["auto_sni_san_validation"] = True
 PLAIN = {"transport_socket_matches": [{"name": "x", "match": {}, "transport_socket": {"name": "raw"}}]}
 
 
@@ -221,6 +226,13 @@ PLAIN = {"transport_socket_matches": [{"name": "x", "match": {}, "transport_sock
         ({"transport_socket": tls_socket(RIGHT, match_typed_subject_alt_names=[])}, ["peer-identity"]),
         ({"transport_socket": tls_socket(RIGHT, trusted_ca=None)}, ["peer-identity"]),
         ({"transport_socket": tls_socket(RIGHT, trust_chain_verification="ACCEPT_UNTRUSTED")}, ["peer-identity"]),
+        ({"transport_socket": tls_socket(RIGHT, trust_chain_verification="accept_untrusted")}, ["peer-identity"]),
+        ({"transport_socket": tls_socket(RIGHT, trust_chain_verification=1)}, ["peer-identity"]),
+        ({"transport_socket": tls_socket(RIGHT, allow_expired_certificate=True)}, ["peer-identity"]),
+        ({"transport_socket": tls_socket(RIGHT, match_typed_subject_alt_names=ANY_CASE)}, ["peer-identity"]),
+        ({"transport_socket": tls_socket(RIGHT, custom_validator_config={"name": "own"})}, ["peer-identity"]),
+        ({"transport_socket": tls_socket(RIGHT, custom_validator_config=SPIFFE)}, []),
+        ({"transport_socket": BY_SNI}, ["peer-identity"]),
         (PLAIN, ["peer-identity"]),
     ],
 )

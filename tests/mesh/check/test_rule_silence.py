@@ -6,6 +6,7 @@ from importlib.resources import as_file, files
 from typing import Any
 
 import pytest
+from mesh.check.breaking import HTTP, TYPES, Break, one_more_listener
 from mesh.check.rendered import CLAIMS, JWT, PAYLOAD, Rendered, config_of, findings
 from mesh.example import READING, mesh_of, tables_of
 from mesh.istio.proxies import PORTS, istio_of, proxy_config
@@ -18,7 +19,7 @@ from extproc.mesh.check.config import Expected
 from extproc.mesh.check.rules import check_envoy
 from extproc.mesh.istio.section import IstioMesh, Tokens
 from extproc.mesh.parse import load_mesh
-from extproc.mesh.section import Endpoints, Retries, SidecarAddress, TcpAddress, UnixSocket
+from extproc.mesh.section import Endpoints, EnvoyVersion, Retries, SidecarAddress, TcpAddress, UnixSocket
 from extproc.policy.load import load_policy
 
 MESHES = ("demo.yaml", "tls.yaml", "gateway-api.yaml")
@@ -50,6 +51,59 @@ def test_it_is_silent_on_addresses_of_all_kinds_and_no_retries() -> None:
     mesh = replace(mesh_of([9001]), retries=Retries(at_least=0, statuses=(), budget_percent=0, budget_floor=0))
     mesh = replace(mesh, regions={RegionId("r0"): endpoints})
     assert findings(Rendered(mesh=mesh, tables=tables_of(1))) == []
+
+
+def test_it_is_silent_on_what_reads_payloads_for_the_oldest_envoy_and_on_no_other_script() -> None:
+    rendered = Rendered(reading=PAYLOAD, mesh=replace(mesh_of([9001, 9002, 9003]), oldest_envoy=EnvoyVersion.V1_36))
+    assert findings(rendered) == []
+    script = rendered.filter("lua")["typed_config"]["default_source_code"]
+    script["inline_string"] = script["inline_string"].replace("clear", "other")
+    assert {one.rule.id for one in findings(rendered)} == {"filter-behind-decision", "reroute-missing"}
+
+
+def _their_filters(rendered: Rendered) -> None:
+    filters = rendered.manager["http_filters"]
+    for name in ("cors.v3.Cors", "ratelimit.v3.RateLimit", "lua.v3.Lua", "ext_authz.v3.ExtAuthz", "oauth2.v3.OAuth2"):
+        filters.insert(0, {"name": name, "typed_config": {"@type": f"{HTTP}.{name}"}})
+    fault = {"@type": f"{HTTP}.fault.v3.HTTPFault", "upstream_cluster": "c0"}
+    filters.insert(-1, {"name": "fault", "typed_config": fault})
+    for name in ("compressor.v3.Compressor", "rbac.v3.RBAC", "grpc_stats.v3.FilterConfig"):
+        filters.insert(-1, {"name": name, "typed_config": {"@type": f"{HTTP}.{name}"}})
+
+
+def _their_shop(rendered: Rendered) -> None:
+    copies = {"cluster": "shop", "request_mirror_policies": [{"cluster": "shadow"}], "prefix_rewrite": "/x"}
+    shop = {"name": "shop", "domains": ["shop.example"], "routes": [{"match": {"prefix": "/"}, "route": copies}]}
+    rendered.manager["route_config"]["virtual_hosts"].append(shop)
+    rendered.clusters.extend([{"name": "shop"}, {"name": "shadow"}])
+
+
+def _their_logs(rendered: Rendered) -> None:
+    traces = {"grpc_service": {"envoy_grpc": {"cluster_name": "otel"}}}
+    rendered.manager["tracing"] = {"provider": {"name": "otel", "typed_config": traces}}
+    only = {"extension_filter": {"typed_config": {"expression": "xds.cluster_name == 'c2'"}}}
+    rendered.manager["access_log"].insert(0, {"name": "file", "filter": only, "typed_config": {"path": "/dev/stdout"}})
+
+
+def _resolved_by_type(rendered: Rendered) -> None:
+    rendered.cluster("c0").pop("type", None)
+    resolves = {"@type": f"{TYPES}envoy.extensions.clusters.dns.v3.DnsCluster"}
+    rendered.cluster("c0")["cluster_type"] = {"name": "any", "typed_config": resolves}
+
+
+def _one_more_address(rendered: Rendered) -> None:
+    rendered.fields["static_resources"]["listeners"].append({**rendered.listener, "name": "v6"})
+    redirects = {"match": {"prefix": "/"}, "redirect": {"https_redirect": True}}
+    hosts = [{"name": "all", "domains": ["*"], "routes": [redirects]}]
+    manager = {"@type": rendered.manager["@type"], "route_config": {"virtual_hosts": hosts}}
+    one_more_listener(**manager)(rendered)
+
+
+@pytest.mark.parametrize("change", [_their_filters, _their_shop, _their_logs, _resolved_by_type, _one_more_address])
+def test_it_is_silent_on_what_an_operator_has_beside_ours(change: Break) -> None:
+    rendered = Rendered()
+    change(rendered)
+    assert findings(rendered) == []
 
 
 def _reads_all(reading: Reading) -> Reading:

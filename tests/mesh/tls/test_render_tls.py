@@ -194,7 +194,7 @@ def test_a_policy_that_goes_by_certificates_needs_somebody_to_verify_them(
 
 def test_nothing_secret_is_rendered(tmp_path: Path) -> None:
     key = tmp_path / "key"
-    key.write_text("-----BEGIN PRIVATE KEY-----")
+    key.write_text("of nobody's business")
     written = mesh(listener=replace(VERIFYING, key=str(key)))
     for text in (*render_secrets(written).values(), str(rendered(written))):
-        assert "BEGIN" not in text
+        assert "business" not in text

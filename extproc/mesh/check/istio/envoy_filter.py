@@ -4,7 +4,7 @@ What only the whole shows (the order of filters, a route without the filter) is 
 ISTIO: networking.istio.io/v1alpha3.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from extproc.mesh.check.finding import Finding
 from extproc.mesh.check.istio.attached import Attached, found
@@ -14,7 +14,10 @@ from extproc.mesh.check.istio.scope import check_place
 from extproc.mesh.check.node import Node
 from extproc.mesh.check.paths import Camel
 from extproc.mesh.check.resource import Resource
+from extproc.mesh.check.rules import scope_alone
 from extproc.mesh.check.rules.decision import EXT_PROC
+from extproc.mesh.check.rules.edge import EARLY_STRIP, check_edge
+from extproc.mesh.check.view import MANAGER
 
 _TAKES = ("REMOVE", "REPLACE")
 _WHOLE = ("ADD", "INSERT_FIRST", "INSERT_BEFORE", "INSERT_AFTER", "REPLACE")
@@ -42,6 +45,27 @@ def check_envoy_filter(filter_: Resource, attached: Attached) -> Iterator[Findin
         yield from check_part(part, filter_, attached)
     if any(asks_sidecar(Node(patch.at("patch", "value").value, "")) for patch in patches):
         yield from check_place(filter_, *attached.istio.namespaces())
+        yield from _edge(filter_, patches, attached)
+
+
+def _edge(filter_: Resource, patches: Sequence[Camel], attached: Attached) -> Iterator[Finding]:
+    """Judge the connection managers that ask the sidecar: whose word the address is, and which headers come through.
+
+    Where no patch says it, it is as Istio has it, which strips nothing of ours.
+    """
+    scope = scope_alone(filter_.origin, attached.expected)
+    merged = [
+        patch.at("patch", "value", "typed_config")
+        for patch in patches
+        if patch.at("apply_to").text == "NETWORK_FILTER" and patch.at("patch", "operation").text == "MERGE"
+    ]
+    managers = [config for kind, config in (Node(each.value, each.path).typed() for each in merged) if kind == MANAGER]
+    for manager in managers:
+        yield from check_edge(manager, scope)
+    if not managers:
+        spec = filter_.spec.at("config_patches")
+        told = "no patch keeps clients from writing x-situs-* themselves"
+        yield found(EARLY_STRIP, filter_, spec, told, "render it anew, and apply it whole")
 
 
 def _of_service(match: Camel) -> str:

@@ -47,9 +47,14 @@ def _resource(resource: Node, parts: Parts) -> None:
         raise UnfitError(f"{told} stands where one of {known} should", EXPECTED)
 
 
+def is_ours(root: Node) -> bool:
+    """Tell whether it is a policy, a mesh file or another file of ours, none of which configures an Envoy."""
+    return root.at("api_version").text.startswith("situs/")
+
+
 def _told(root: Node) -> str:
     if not isinstance(root.value, dict):
         return "a single value"
-    if root.at("api_version").text.startswith("situs/"):
+    if is_ours(root):
         return "a file of Situs' own (give it by --policy or --mesh)"
     return "a table of " + (", ".join(f"'{name[:40]}'" for name in list(root.value)[:_SHOWN]) or "nothing")

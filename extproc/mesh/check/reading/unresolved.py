@@ -12,6 +12,8 @@ from extproc.mesh.check.config import EnvoyConfig
 from extproc.mesh.check.node import Json, Node
 
 _SHOWN: Final = 3
+_EDS: Final = 3
+"""SPEC: the number of that type."""
 _HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 ASK: Final = "comes from a control plane and was not given"
 
@@ -30,7 +32,7 @@ def unresolved(config: EnvoyConfig) -> Iterator[tuple[Node, str]]:
     lacking = [
         cluster
         for name, cluster in config.clusters.items()
-        if cluster.at("type").text == "EDS"
+        if (cluster.at("type").choice == "EDS" or cluster.at("type").number == _EDS)
         and (cluster.at("eds_cluster_config", "service_name").text or name) not in config.endpoints
     ]
     if lacking:

@@ -7,9 +7,11 @@ from extproc.core.ids import RegionId
 from extproc.core.steering import PLAN_SEPARATOR
 from extproc.mesh.check.finding import Finding, Rule, Severity
 from extproc.mesh.check.node import Node
+from extproc.mesh.check.rules.filters import check_behind, upstream_filters
+from extproc.mesh.check.rules.network import FILTER_TO_REGION, check_named
 from extproc.mesh.check.rules.peers import check_peer, check_socket
 from extproc.mesh.check.rules.places import place_of
-from extproc.mesh.check.rules.scope import Scope, aggregated, is_discovered
+from extproc.mesh.check.rules.scope import Scope, aggregated, is_discovered, is_listed
 from extproc.mesh.check.rules.timing import check_breakers, check_timeouts
 from extproc.mesh.check.rules.unread import UNREAD
 from extproc.mesh.section import TcpAddress
@@ -172,7 +174,7 @@ def check_region(cluster: Node, region: RegionId, scope: Scope) -> Iterator[Find
     """Check a region's own cluster."""
     mesh = scope.expected.mesh
     yield from check_timeouts(cluster, ("connect_timeout",), scope, f"region {region}")
-    if scope.is_open(cluster) or any(aggregated(cluster)):
+    if scope.is_open(cluster) or not is_listed(cluster):
         kind = cluster.at("cluster_type") if cluster.at("cluster_type").is_there else cluster.at("type")
         yield scope.found(
             OPEN_CLUSTER,
@@ -184,9 +186,19 @@ def check_region(cluster: Node, region: RegionId, scope: Scope) -> Iterator[Find
     yield from _cells(cluster, region, scope)
     yield from _balancing(cluster, scope)
     yield from check_socket(cluster, scope)
+    yield from check_upstream(cluster, scope)
     if mesh.tls is not None and region in mesh.regions:
         yield from check_peer(cluster, mesh.regions[region].identity, scope)
     yield from check_breakers(cluster, scope, _ALL if scope.plan(_plan_of(cluster, scope)) is None else _ALL[:-1])
+
+
+def check_upstream(cluster: Node, scope: Scope) -> Iterator[Finding]:
+    """Check the filters that a region's cluster has of its own: they run behind the decision, and in every attempt."""
+    for one in upstream_filters(cluster):
+        yield from check_behind(one, [], scope)
+        yield from check_named(one.config, FILTER_TO_REGION, scope)
+    for node in cluster.at("filters").items():
+        yield from check_named(node.at("typed_config"), FILTER_TO_REGION, scope)
 
 
 def check_plan(cluster: Node, scope: Scope) -> Iterator[Finding]:
@@ -210,6 +222,8 @@ def check_plan(cluster: Node, scope: Scope) -> Iterator[Finding]:
     if not foreign and tuple(member.text for member in members) != expected:
         node = cluster.at("cluster_type", "typed_config").typed()[1].at("clusters")
         yield scope.found(PLAN_ORDER, node, f"not the regions of {name} in order", f"write {', '.join(expected)}")
+    for policy in cluster.at("load_balancing_policy", "policies").items():
+        yield scope.found(BALANCER, policy, "a policy of its own chooses the cell", "remove load_balancing_policy")
     yield from check_breakers(cluster, scope, ("max_retries",))
 
 
@@ -218,8 +232,9 @@ def check_sidecar(cluster: Node, scope: Scope) -> Iterator[Finding]:
     mesh = scope.expected.mesh
     yield from check_timeouts(cluster, ("connect_timeout",), scope, "the sidecar")
     wanted = f"write {', '.join(str(place) for place in mesh.sidecars())}"
-    if scope.is_open(cluster) or any(aggregated(cluster)):
-        yield scope.found(SIDECAR_ENDPOINTS, cluster.at("type"), "its address is not listed", wanted)
+    if scope.is_open(cluster) or not is_listed(cluster):
+        kind = cluster.at("cluster_type") if cluster.at("cluster_type").is_there else cluster.at("type")
+        yield scope.found(SIDECAR_ENDPOINTS, kind, "its address is not listed", wanted)
         return
     held = list(scope.places(cluster))
     yield from _unseen(cluster, scope)

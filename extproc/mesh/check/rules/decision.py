@@ -253,18 +253,18 @@ def _flags(config: Node, scope: Scope) -> Iterator[Finding]:
 
 def check_mode(mode: Node, scope: Scope) -> Iterator[Finding]:
     """Check a ProcessingMode: the request's headers, the payload where it is read, and nothing else."""
-    if mode.at("request_header_mode").text == "SKIP" or mode.at("request_header_mode").number == _SKIP:
+    if mode.at("request_header_mode").choice == "SKIP" or mode.at("request_header_mode").number == _SKIP:
         yield scope.found(HEADERS_NOT_SENT, mode.at("request_header_mode"), "the sidecar is not asked", "write SEND")
     reads = scope.expected.reading.payload is not None
     body = mode.at("request_body_mode")
-    if reads and body.text != "BUFFERED_PARTIAL" and body.number != _BUFFERED_PARTIAL:
+    if reads and body.choice != "BUFFERED_PARTIAL" and body.number != _BUFFERED_PARTIAL:
         yield scope.found(
             PAYLOAD_NOT_READ,
             body,
             f"the policy reads payloads, and the mode is {body.value or 'NONE'}",
             "write `request_body_mode: BUFFERED_PARTIAL`",
         )
-    if not reads and body.is_there and body.text != "NONE" and body.number != 0:
+    if not reads and body.is_there and body.choice != "NONE" and body.number != 0:
         yield scope.found(
             PHASES_UNNEEDED,
             body,
@@ -272,17 +272,18 @@ def check_mode(mode: Node, scope: Scope) -> Iterator[Finding]:
             "write `request_body_mode: NONE`",
         )
     response = mode.at("response_header_mode")
-    if response.text != "SKIP" and response.number != _SKIP:
+    if response.choice != "SKIP" and response.number != _SKIP:
         yield scope.found(
             PHASES_UNNEEDED,
             response,
             "the response's headers are sent, which is what an unset mode does",
             "write `response_header_mode: SKIP`",
         )
-    if mode.at("response_body_mode").text not in ("", "NONE"):
+    answered = mode.at("response_body_mode")
+    if answered.choice not in ("", "NONE") or answered.number:
         yield scope.found(PHASES_UNNEEDED, mode.at("response_body_mode"), "answers of cells are sent", "write NONE")
     for name in ("request_trailer_mode", "response_trailer_mode"):
-        if mode.at(name).text == "SEND" or mode.at(name).number == 1:
+        if mode.at(name).choice == "SEND" or mode.at(name).number == 1:
             yield scope.found(PHASES_UNNEEDED, mode.at(name), "trailers are sent", f"write `{name}: SKIP`")
 
 
@@ -293,7 +294,7 @@ _BUFFERED_PARTIAL: Final = 3
 def _answer(config: Node, scope: Scope) -> Iterator[Finding]:
     action = config.at("route_cache_action")
     reads = scope.expected.reading.payload is not None
-    retains = action.text == "RETAIN" or action.number == _SKIP or config.at("disable_clear_route_cache").flag
+    retains = action.choice == "RETAIN" or action.number == _SKIP or config.at("disable_clear_route_cache").flag
     if retains != reads:
         node = action if action.is_there else config.at("disable_clear_route_cache")
         yield scope.found(

@@ -5,7 +5,9 @@ from typing import Final
 
 from extproc.mesh.check.finding import Finding, Rule, Severity
 from extproc.mesh.check.node import Node
+from extproc.mesh.check.rules.exchange import HEADER_NOT_FORWARDED
 from extproc.mesh.check.rules.matching import matches
+from extproc.mesh.check.rules.peers import accepts_anybody
 from extproc.mesh.check.rules.scope import Scope
 from extproc.mesh.check.rules.timing import check_timeouts
 from extproc.names import DECISION_HEADER, HEADER_PREFIX, ONCE_HEADER, ROUTE_HEADER
@@ -162,6 +164,11 @@ def _address(manager: Node, scope: Scope) -> Iterator[Finding]:
             "x-forwarded-for is removed, so every client is where the proxy in front is",
             "leave x-forwarded-for, in which the policy's proxies write",
         )
+    for mutation in _early(manager):
+        key = mutation.at("append", "header", "key")
+        if declared > 0 and key.text.lower() == "x-forwarded-for":
+            told = "x-forwarded-for is written anew, and the last address in it counts"
+            yield scope.found(ADDRESS_DETECTION, key, told, "leave x-forwarded-for to the policy's proxies")
     for one in manager.at("original_ip_detection_extensions").items():
         yield scope.found(
             ADDRESS_DETECTION, one, f"'{one.at('name').text}' tells the client's address", "remove the extension"
@@ -201,6 +208,12 @@ def _stripped(manager: Node, scope: Scope) -> Iterator[Finding]:
                 f"a client's {', '.join(left)} comes through",
                 f"remove_on_match the prefix {prefix} in an early header mutation",
             )
+    needed = [*scope.expected.reading.headers, *(("authorization",) if scope.expected.reading.claims else ())]
+    for name in needed:
+        for mutation in mutations:
+            if not _survives(name, [mutation]):
+                told = f"the policy reads {name}, and it is removed before the decision"
+                yield scope.found(HEADER_NOT_FORWARDED, mutation, told, "remove this mutation")
     for mutation in mutations:
         key = mutation.at("append", "header", "key")
         if key.text.lower().startswith(HEADER_PREFIX):
@@ -212,12 +225,12 @@ def _spelling(manager: Node, scope: Scope) -> Iterator[Finding]:
     for node, is_right, mend in (
         (manager.at("normalize_path"), manager.at("normalize_path").flag, "normalize_path: true"),
         (manager.at("merge_slashes"), manager.at("merge_slashes").flag, "merge_slashes: true"),
-        (slashes, slashes.text in _SAFE_SLASHES, "path_with_escaped_slashes_action: REJECT_REQUEST"),
+        (slashes, slashes.choice in _SAFE_SLASHES, "path_with_escaped_slashes_action: REJECT_REQUEST"),
     ):
         if not is_right:
             yield scope.found(PATH_SPELLING, node, "a path may have several spellings", f"write `{mend}`")
     action = manager.at("common_http_protocol_options", "headers_with_underscores_action")
-    if action.text not in _REJECTS:
+    if action.choice not in _REJECTS:
         yield scope.found(UNDERSCORES, action, "they are passed on", "write REJECT_REQUEST")
 
 
@@ -234,7 +247,7 @@ def _certificates(chain: Node, scope: Scope) -> Iterator[Finding]:
         or common.at("validation_context_sds_secret_config").is_there
         or combined.at("validation_context_sds_secret_config").is_there
     )
-    lax = [each for each in contexts if each.at("trust_chain_verification").text == "ACCEPT_UNTRUSTED"]
+    lax = [each for each in contexts if accepts_anybody(each)]
     if kind != _DOWNSTREAM_TLS or not verifies or lax:
         node = lax[0].at("trust_chain_verification") if lax else chain.at("transport_socket")
         yield scope.found(

@@ -1,6 +1,7 @@
 """The decision among the other filters: there, always on, and not undone by what comes after it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from extproc.mesh.check.finding import Finding, Rule, Severity
@@ -8,8 +9,8 @@ from extproc.mesh.check.node import Node
 from extproc.mesh.check.rules.decision import EXT_PROC, EXT_PROC_ROUTE, asks_sidecar, check_overrides, elsewhere
 from extproc.mesh.check.rules.matching import matches
 from extproc.mesh.check.rules.scope import Scope
-from extproc.mesh.check.view import Filter, Manager, Way
-from extproc.names import HEADER_PREFIX, ROUTE_HEADER
+from extproc.mesh.check.view import Filter, Manager, Way, filter_of
+from extproc.names import DECISION_HEADER, HEADER_PREFIX, ONCE_HEADER, ROUTE_HEADER
 
 _HTTP: Final = "envoy.extensions.filters.http"
 RBAC: Final = f"{_HTTP}.rbac.v3.RBAC"
@@ -19,9 +20,13 @@ HEADER_MUTATION: Final = f"{_HTTP}.header_mutation.v3.HeaderMutation"
 LOCAL_RATELIMIT: Final = f"{_HTTP}.local_ratelimit.v3.LocalRateLimit"
 HEADER_TO_METADATA: Final = f"{_HTTP}.header_to_metadata.v3.Config"
 JWT: Final = f"{_HTTP}.jwt_authn.v3.JwtAuthentication"
+LUA: Final = f"{_HTTP}.lua.v3.Lua"
+ROUTER: Final = f"{_HTTP}.router.v3.Router"
+REROUTE_SCRIPT: Final = "function envoy_on_request(request) request:clearRouteCache() end"
+"""What is rendered for an Envoy before 1.38; a script of any other words is not read."""
 _HARMLESS: Final = frozenset(
     (
-        f"{_HTTP}.router.v3.Router",
+        ROUTER,
         f"{_HTTP}.adaptive_concurrency.v3.AdaptiveConcurrency",
         f"{_HTTP}.admission_control.v3.AdmissionControl",
         f"{_HTTP}.bandwidth_limit.v3.BandwidthLimit",
@@ -36,6 +41,7 @@ _HARMLESS: Final = frozenset(
         f"{_HTTP}.grpc_web.v3.GrpcWeb",
         f"{_HTTP}.health_check.v3.HealthCheck",
         f"{_HTTP}.stateful_session.v3.StatefulSession",
+        f"{_HTTP}.upstream_codec.v3.UpstreamCodec",
         RBAC,
         SET_FILTER_STATE,
         # What Istio puts into every proxy.
@@ -101,8 +107,8 @@ MIRROR: Final = Rule(
     id="mirror",
     severity=Severity.LEAK,
     title="No request is copied",
-    why="Measured: a mirror policy sent a copy of each request to a region that was not in its plan. The copy has no "
-    "decision and no record.",
+    why="Measured: a mirror policy sent a copy of each request to a region that was not in its plan, one on another "
+    "host's route too, where the sidecar is never asked. The copy has no decision and no record.",
 )
 REROUTE_MISSING: Final = Rule(
     id="reroute-missing",
@@ -163,7 +169,7 @@ def check_filters(manager: Manager, decision: int, near: list[Way], ours: list[W
     yield from _always(manager.filters[decision], near, ours, scope)
     yield from _order(manager, decision, near, scope)
     for upgrade, filters in manager.upgrades:
-        if not any(each.type == EXT_PROC and asks_sidecar(each.config.at("grpc_service"), scope) for each in filters):
+        if find_decision(replace(manager, filters=filters), scope) is None:
             yield scope.found(
                 UPGRADE_WITHOUT_DECISION,
                 upgrade,
@@ -192,10 +198,11 @@ def _order(manager: Manager, decision: int, near: list[Way], scope: Scope) -> It
             )
     behind = manager.filters[decision + 1 :]
     for other in behind:
-        yield from _behind(other, near, scope)
-    if scope.expected.reading.payload is not None and not any(
-        other.type == SET_FILTER_STATE and other.config.at("clear_route_cache").flag for other in behind
-    ):
+        yield from check_behind(other, near, scope)
+        if other.type == ROUTER:
+            for one in map(filter_of, other.config.at("upstream_http_filters").items()):
+                yield from check_behind(one, [], scope)
+    if scope.expected.reading.payload is not None and not any(_clears(other, near) for other in behind):
         yield scope.found(
             REROUTE_MISSING,
             manager.node.at("http_filters"),
@@ -250,17 +257,33 @@ def _takes_all(route: Node) -> bool:
     return match.at("prefix").text == "/" and not any(match.at("headers").items())
 
 
-def _behind(one: Filter, ways: list[Way], scope: Scope) -> Iterator[Finding]:
+def upstream_filters(cluster: Node) -> Iterator[Filter]:
+    """Give the HTTP filters that a cluster has of its own."""
+    for _, options in cluster.at("typed_extension_protocol_options").fields():
+        yield from map(filter_of, options.typed()[1].at("http_filters").items())
+
+
+def _clears(one: Filter, ways: list[Way]) -> bool:
+    """Tell whether a filter lets the route be chosen anew, and does nothing else."""
+    if one.type == LUA:
+        script = one.config.at("default_source_code", "inline_string").text
+        return script == REROUTE_SCRIPT and not any(any(way.settings(one.name)) for way in ways)
+    return one.type == SET_FILTER_STATE and one.config.at("clear_route_cache").flag
+
+
+def check_behind(one: Filter, ways: list[Way], scope: Scope) -> Iterator[Finding]:
+    """Check a filter that stands behind the decision; `ways` are those that may have settings for it."""
     if one.type == HEADER_MUTATION:
         yield from _mutations(one.config.at("mutations"), scope)
         for way in ways:
             for setting in way.settings(one.name):
                 yield from _mutations(setting.config.at("mutations"), scope)
     elif one.type in (LOCAL_RATELIMIT, HEADER_TO_METADATA, JWT):
-        for node in _written_by(one):
-            if _is_ours(node.text):
-                yield _rewrites(node, node.text, scope)
-    elif one.type not in _HARMLESS and one.node.at("typed_config").is_there:
+        for config in (one.config, *(setting.config for way in ways for setting in way.settings(one.name))):
+            for node in _written_by(config):
+                if _is_ours(node.text):
+                    yield _rewrites(node, node.text, scope)
+    elif one.type not in _HARMLESS and not _clears(one, ways) and one.node.at("typed_config").is_there:
         yield scope.found(
             FILTER_BEHIND_DECISION,
             one.node,
@@ -269,14 +292,14 @@ def _behind(one: Filter, ways: list[Way], scope: Scope) -> Iterator[Finding]:
         )
 
 
-def _written_by(one: Filter) -> Iterator[Node]:
+def _written_by(config: Node) -> Iterator[Node]:
     """Give the names of headers that these filters set or remove."""
-    for adder in one.config.at("request_headers_to_add_when_not_enforced").items():
+    for adder in config.at("request_headers_to_add_when_not_enforced").items():
         yield adder.at("header", "key")
-    for rule in one.config.at("request_rules").items():
+    for rule in config.at("request_rules").items():
         if rule.at("remove").flag:
             yield rule.at("header")
-    for _, provider in one.config.at("providers").fields():
+    for _, provider in config.at("providers").fields():
         yield provider.at("forward_payload_header")
         for claim in provider.at("claim_to_headers").items():
             yield claim.at("header_name")
@@ -288,8 +311,10 @@ def _mutations(mutations: Node, scope: Scope) -> Iterator[Finding]:
         for node in (mutation.at("append", "header", "key"), mutation.at("remove")):
             if _is_ours(node.text):
                 yield _rewrites(node, node.text, scope)
-        if matcher.is_there and matches(matcher, ROUTE_HEADER):
-            yield _rewrites(matcher, ROUTE_HEADER, scope)
+        for header in (ROUTE_HEADER, DECISION_HEADER, ONCE_HEADER):
+            if matcher.is_there and matches(matcher, header):
+                yield _rewrites(matcher, header, scope)
+                break
 
 
 def _is_ours(header: str) -> bool:

@@ -6,11 +6,16 @@ from typing import Final
 from extproc.mesh.check.finding import Finding, Rule, Severity
 from extproc.mesh.check.node import Node
 from extproc.mesh.check.rules.scope import Scope
+from extproc.mesh.check.rules.unread import unread
 from extproc.mesh.check.view import MANAGER, Manager, chains_of
 
 _TCP_PROXY: Final = "envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
 _SNI_CLUSTER: Final = "envoy.extensions.filters.network.sni_cluster.v3.SniCluster"
 _QUOTES: Final = "\"'"
+_CHOSEN_CLUSTER: Final = "envoy.tcp_proxy.cluster"
+"""ENVOY: the state of a connection by which a tcp_proxy goes to another cluster than its own."""
+_CONDITIONS: Final = ("upstream_cluster", "upstreamCluster")
+"""ENVOY: of a fault filter, to which cluster a request must be going; nothing is sent there by it."""
 
 NETWORK_ROUTE: Final = Rule(
     id="network-route",
@@ -31,7 +36,9 @@ RULES: Final = (NETWORK_ROUTE, FILTER_TO_REGION)
 def check_network(listener: Node, scope: Scope) -> Iterator[Finding]:
     """Check the filters of a listener that are no connection managers."""
     for one in listener.at("listener_filters").items():
-        yield from _named(one.at("typed_config"), NETWORK_ROUTE, scope)
+        if one.at("config_discovery").is_there:
+            yield unread(one.at("config_discovery"), "this filter is discovered elsewhere", scope)
+        yield from check_named(one.at("typed_config"), NETWORK_ROUTE, scope)
     for chain in chains_of(listener):
         for one in chain.at("filters").items():
             kind, config = one.at("typed_config").typed()
@@ -40,15 +47,20 @@ def check_network(listener: Node, scope: Scope) -> Iterator[Finding]:
                     NETWORK_ROUTE, one, "the name that a client asks for by TLS names the cluster", "remove the filter"
                 )
             elif kind != MANAGER:
-                yield from _named(config, NETWORK_ROUTE, scope)
+                if any(node.typed()[0] == MANAGER for node in config.descendants()):
+                    yield unread(config, "a connection manager stands inside another filter", scope)
+                yield from check_named(config, NETWORK_ROUTE, scope)
                 if kind == _TCP_PROXY:
                     yield from _open(config, scope)
 
 
 def check_callers(manager: Manager, scope: Scope) -> Iterator[Finding]:
     """Check the HTTP filters of a manager for calls of their own to a region."""
-    for one in manager.filters:
-        yield from _named(one.config, FILTER_TO_REGION, scope)
+    upgraded = (one for _, filters in manager.upgrades for one in filters)
+    for one in (*manager.filters, *upgraded):
+        yield from check_named(one.config, FILTER_TO_REGION, scope)
+    for part in (manager.node.at("access_log"), manager.node.at("tracing"), manager.listener.at("access_log")):
+        yield from check_named(part, FILTER_TO_REGION, scope, quoted=False)
 
 
 def _open(config: Node, scope: Scope) -> Iterator[Finding]:
@@ -63,16 +75,23 @@ def _open(config: Node, scope: Scope) -> Iterator[Finding]:
         )
 
 
-def _named(config: Node, rule: Rule, scope: Scope, *, below: bool = False) -> Iterator[Finding]:
-    """Find names of clusters that lead to a cell, in fields that name clusters and, quoted, in code."""
+def check_named(
+    config: Node, rule: Rule, scope: Scope, *, below: bool = False, quoted: bool = True
+) -> Iterator[Finding]:
+    """Find names of clusters that lead to a cell, in fields that name clusters and, `quoted`, in code."""
     text = config.text
-    where = scope.where(text) if below and text else _quoted(text, scope)
+    where = scope.where(text) if below and text else _quoted(text, scope) if quoted else ""
     if where:
         yield scope.found(rule, config, f"leads to {where}", "remove it")
+    elif rule is NETWORK_ROUTE and text == _CHOSEN_CLUSTER:
+        yield scope.found(rule, config, "what a connection says of itself names the cluster", "remove the filter")
     for name, field in config.fields():
-        yield from _named(field, rule, scope, below=below or "cluster" in name.lower())
+        if rule is NETWORK_ROUTE and name in ("cluster_header", "clusterHeader"):
+            yield scope.found(rule, field, f"the header {field.text} names the cluster", "remove the filter")
+        named = below or ("cluster" in name.lower() and name not in _CONDITIONS)
+        yield from check_named(field, rule, scope, below=named, quoted=quoted)
     for item in config.items():
-        yield from _named(item, rule, scope, below=below)
+        yield from check_named(item, rule, scope, below=below, quoted=quoted)
 
 
 def _quoted(text: str, scope: Scope) -> str:

@@ -1,7 +1,7 @@
 """Where endpoints are: addresses of a configuration and of the mesh file, made alike so that they can be compared."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from typing import NewType
 
 from extproc.mesh.check.node import Node
@@ -20,6 +20,8 @@ def place_of(place: SidecarAddress) -> Place:
 
 def places_of(assignment: Node) -> Iterator[tuple[Node, Place | None]]:
     """Give every endpoint of a ClusterLoadAssignment with its place; None for one that is no plain address."""
+    for _, named in assignment.at("named_endpoints").fields():
+        yield named.at("address"), _place(named.at("address"))
     for locality in assignment.at("endpoints").items():
         for field in ("leds_cluster_locality_config", "load_balancer_endpoints"):
             if locality.at(field).is_there:
@@ -44,7 +46,10 @@ def _place(address: Node) -> Place | None:
 
 def _tcp(host: str, port: int) -> Place:
     try:
-        host = ip_address(host).compressed
+        address = ip_address(host)
+        # SPEC: RFC 4291 section 2.5.5.2, the same place in another spelling.
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        host = (mapped or address).compressed
     except ValueError:
         host = host.rstrip(".").lower()
     return Place(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

@@ -19,7 +19,13 @@ _OPEN_TYPES: Final = frozenset(
         "envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig",
         "envoy.extensions.clusters.reverse_connection.v3.RevConClusterConfig",
         "envoy.extensions.clusters.original_dst.v3.OriginalDstClusterConfig",
+        # Whatever the module is made to do.
+        "envoy.extensions.clusters.dynamic_modules.v3.ClusterConfig",
     )
+)
+_DNS: Final = "envoy.extensions.clusters.dns.v3.DnsCluster"
+_LISTED_NAMES: Final = frozenset(
+    f"envoy.cluster.{name}" for name in ("dns", "eds", "logical_dns", "static", "strict_dns")
 )
 # ENVOY: these are found by their names too, because they need no configuration of their own.
 _OPEN_NAMES: Final = frozenset(("envoy.cluster.original_dst", "envoy.clusters.original_dst"))
@@ -69,7 +75,7 @@ class Scope:
         """Tell whether a cluster sends to wherever a request or a connection says."""
         kind = cluster.at("cluster_type", "typed_config").typed()[0]
         return (
-            cluster.at("type").text == "ORIGINAL_DST"
+            cluster.at("type").choice == "ORIGINAL_DST"
             or cluster.at("type").number == _ORIGINAL_DST
             or cluster.at("cluster_type", "name").text in _OPEN_NAMES
             or kind in _OPEN_TYPES
@@ -87,7 +93,7 @@ class Scope:
         cluster = self.clusters.get(name)
         if cluster is None:
             return ""
-        for member in aggregated(cluster):
+        for member in _named(cluster):
             told = f"region {self.regions[member.text]}" if member.text in self.regions else ""
             told = told or (self._led(member.text, depth + 1) if depth < _MOST_NESTED else "")
             if told:
@@ -128,9 +134,22 @@ def aggregated(cluster: Node) -> Iterator[Node]:
         yield from config.at("clusters").items()
 
 
+def is_listed(cluster: Node) -> bool:
+    """Tell whether a cluster holds the endpoints that are written for it: not a type that finds others."""
+    own = cluster.at("cluster_type")
+    kind = own.at("typed_config").typed()[0]
+    return not own.is_there or kind == _DNS or (not kind and own.at("name").text in _LISTED_NAMES)
+
+
+def _named(cluster: Node) -> Iterator[Node]:
+    """Give what may be the name of a cluster to which one of a type of its own leads (measured of composite ones)."""
+    if cluster.at("cluster_type").is_there:
+        yield from (node for node in cluster.at("cluster_type", "typed_config").descendants() if node.text)
+
+
 def is_discovered(cluster: Node) -> bool:
     """Tell whether a cluster's endpoints come apart from it (EDS)."""
-    return cluster.at("type").text == "EDS" or cluster.at("type").number == _EDS
+    return cluster.at("type").choice == "EDS" or cluster.at("type").number == _EDS
 
 
 def scope_of(config: EnvoyConfig, expected: Expected) -> Scope:

@@ -31,7 +31,7 @@ def is_set(duration: Node) -> bool:
 def check_breakers(cluster: Node, scope: Scope, fields: tuple[str, ...]) -> Iterator[Finding]:
     """Check that a cluster's breakers for ordinary requests name all of `fields`, or for retries a budget."""
     thresholds = cluster.at("circuit_breakers", "thresholds")
-    ordinary = next((each for each in thresholds.items() if each.at("priority").text in ("", "DEFAULT")), None)
+    ordinary = next((each for each in thresholds.items() if each.at("priority").choice in ("", "DEFAULT")), None)
     node = thresholds if ordinary is None else ordinary
     lacking = [
         name

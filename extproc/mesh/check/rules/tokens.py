@@ -7,7 +7,7 @@ from extproc.mesh.check.finding import Finding, Rule, Severity
 from extproc.mesh.check.node import Node
 from extproc.mesh.check.rules.scope import Scope
 from extproc.mesh.check.view import Filter, Manager, Way
-from extproc.names import CREDENTIALS_NAMESPACE, JWT_PAYLOAD
+from extproc.names import CREDENTIALS_NAMESPACE, JWT_NAMESPACE, JWT_PAYLOAD
 
 JWT: Final = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 _NOTES: Final = "envoy.extensions.filters.http.header_to_metadata.v3.Config"
@@ -111,6 +111,9 @@ def check_tokens(manager: Manager, decision: int, ways: Sequence[Way], scope: Sc
         yield from check_token_filter(front[index].config, scope)
         for way in ways:
             yield from _turned_off(front[index], way, scope)
+            yield from _required_otherwise(front[index], way, scope)
+    for one in front:
+        yield from _forges(one, ways, scope)
     if not any(_notes_credentials(one) for one in front[: verifiers[0]]):
         yield scope.found(
             CREDENTIALS_UNNOTED,
@@ -220,6 +223,31 @@ def _turned_off(one: Filter, way: Way, scope: Scope) -> Iterator[Finding]:
         off = setting.off if setting.is_disabled else None
     if off is not None:
         yield scope.found(TOKEN_UNVERIFIED, off, "tokens are not verified here", "remove `disabled`")
+
+
+def _required_otherwise(one: Filter, way: Way, scope: Scope) -> Iterator[Finding]:
+    """Check what a route requires in place of the rules."""
+    providers = dict(one.config.at("providers").fields())
+    carriers = frozenset(name for name, node in providers.items() if node.at("payload_in_metadata").text == JWT_PAYLOAD)
+    for setting in way.settings(one.name):
+        name = setting.config.at("requirement_name")
+        if name.is_there:
+            yield from _requirement(_named(one.config, name.text), setting.node, carriers, scope)
+
+
+def _forges(one: Filter, ways: Sequence[Way], scope: Scope) -> Iterator[Finding]:
+    """Find a filter that writes where the verified claims are. Whose they are then, anybody may say."""
+    if one.type == JWT:
+        return
+    configs = [one.config, *(setting.config for way in ways for setting in way.settings(one.name))]
+    for config in configs:
+        for node in config.descendants():
+            written = [node.at("metadata_namespace"), node.at("namespace")]
+            written.extend(node.at("metadata_options", "receiving_namespaces").descendants())
+            for each in written:
+                if each.text == JWT_NAMESPACE:
+                    told = f"'{one.name}' writes where verified claims are"
+                    yield scope.found(TOKEN_UNVERIFIED, each, told, "let it write into a namespace of its own")
 
 
 def _notes_credentials(one: Filter) -> bool:

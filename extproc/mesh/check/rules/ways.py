@@ -184,12 +184,24 @@ def _mirrors(way: Way, scope: Scope) -> Iterator[Finding]:
             yield scope.found(MIRROR, mirror, f"copies each request to '{copied}'", "remove the mirror policy")
 
 
+def check_copies(way: Way, scope: Scope) -> Iterator[Finding]:
+    """Check that a way that leads to no cell sends no copies to one."""
+    for level in (way.action, *way.levels):
+        for mirror in level.at("request_mirror_policies").items():
+            to, by = mirror.at("cluster"), mirror.at("cluster_header")
+            cluster = scope.clusters.get(to.text)
+            where = scope.where(to.text) or ("anywhere" if cluster is not None and scope.is_open(cluster) else "")
+            if by.is_there or where:
+                told = f"the cluster in {by.text}" if by.is_there else f"'{to.text}' ({where})"
+                yield scope.found(MIRROR, mirror, f"copies each request to {told}", "remove the mirror policy")
+
+
 def _action(way: Way, scope: Scope) -> Iterator[Finding]:
     action = way.action
     yield from check_timeouts(action, ("timeout",), scope, "a route by plan")
     for name in ("internal_redirect_policy", "internal_redirect_action"):
         node = action.at(name)
-        if node.is_there and node.text != "PASS_THROUGH_INTERNAL_REDIRECT":
+        if node.is_there and node.choice != "PASS_THROUGH_INTERNAL_REDIRECT":
             yield scope.found(INTERNAL_REDIRECT, node, "Envoy follows a cell's redirect on its own", f"remove {name}")
     for level in (action, way.virtual_host):
         if level.at("hedge_policy").is_there:
