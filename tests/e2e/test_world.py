@@ -194,3 +194,11 @@ async def test_a_forged_address_does_not_count(world: World) -> None:
         # Without the load balancer's header the place is unknown, and so refused.
         answer = await client.post("/v2/models/digits/infer")
         assert (answer.status_code, answer.json()["reason"]) == (451, "unknown_jurisdiction")
+
+
+async def test_the_linter_finds_nothing_in_the_running_envoy(world: World) -> None:
+    folder = world.folder
+    against = ("--policy", folder.policy, "--mesh", folder.mesh)
+    said = world.run_situs("mesh", "check", "--admin", world.envoy_admin, *against).stdout
+    assert said.startswith("nothing found. Checked: 1 listener, ")
+    assert "1 route that reaches a region" in said
