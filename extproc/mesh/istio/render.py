@@ -49,8 +49,8 @@ def render_tables(tables: PolicyTables, reading: Reading, mesh: Mesh, heading: s
         files["network.yaml"] = _documents(policies, heading)
     if istio.sidecar is not None:
         template, patch = (
-            injection_template(reading, mesh, istio.sidecar),
-            deployment_patch(reading, mesh, istio.sidecar),
+            injection_template(reading, mesh, istio, istio.sidecar),
+            deployment_patch(reading, mesh, istio, istio.sidecar),
         )
         files["injection.yaml"] = write_yaml(template, heading=heading, reasons=RESOURCE_REASONS)
         files["deployment-patch.yaml"] = write_yaml(patch, heading=heading, reasons=RESOURCE_REASONS)

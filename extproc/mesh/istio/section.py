@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from extproc.core.ids import RegionId
-from extproc.mesh.istio.sidecar_section import SidecarPod, read_sidecar
+from extproc.mesh.pod.section import NO_FILES, FileSource, SidecarPod, read_files, read_sidecar
 from extproc.mesh.scalars import parse_domain, parse_name, port_number
 from extproc.strict_yaml import Reader, Table, UnfitError, Value, choice, entries_of, list_of, parsed, table_of
 
@@ -117,8 +117,9 @@ class IstioMesh:
     `prove` (mesh): how a proxy proves itself to cells, where there is a `tls` section. `tokens` (none): Istio's own
     RequestAuthentication.
 
-    `sidecar` (none): what is put into the proxies' pods (:mod:`extproc.mesh.istio.sidecar_section`). Without it nothing
-    is rendered for that, and whoever makes the pods puts the sidecar there.
+    `sidecar` (none): what is put into the proxies' pods (:class:`extproc.mesh.pod.section.SidecarPod`). Without it
+    nothing is rendered for that, and whoever makes the pods puts the sidecar there. `proxy_files` (none): folders that
+    the proxy sees then, by path, such as the one of `jwt.jwks_file`.
     """
 
     namespace: str = "situs-system"
@@ -131,6 +132,7 @@ class IstioMesh:
     prove: PeerProof = PeerProof.MESH
     tokens: Tokens | None = None
     sidecar: SidecarPod | None = None
+    proxy_files: Mapping[str, FileSource] = field(default_factory=dict)
 
     def host_of(self, region: RegionId) -> str:
         """Give the host name of a region's cells in the mesh."""
@@ -159,6 +161,7 @@ def read_istio(table: Table) -> IstioMesh:
     prove = table.optional("prove", choice(PeerProof), default=IstioMesh().prove)
     tokens = table.optional("tokens", table_of(_tokens), default=None)
     sidecar = table.optional("sidecar", table_of(read_sidecar), default=None)
+    proxy_files = table.optional("proxy_files", read_files, default=NO_FILES)
     decides = gateway.value if gateway.value or outbound.value else GatewayAttachment()
     if outbound.value is not None and outbound.value.port == port.value:
         table.value.complain(
@@ -176,6 +179,7 @@ def read_istio(table: Table) -> IstioMesh:
         prove=prove.value,
         tokens=tokens.value,
         sidecar=sidecar.value,
+        proxy_files=proxy_files.value,
     )
 
 

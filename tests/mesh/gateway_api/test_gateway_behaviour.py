@@ -20,7 +20,8 @@ from mesh.world import World, headers_of, running_world, source_of, wait_for
 
 from extproc.core.reading import Reading
 from extproc.core.tables import PolicyTables
-from extproc.mesh.gateway_api.section import FileSource, ProxyPod, SourceKind
+from extproc.mesh.gateway_api.section import ProxyPod
+from extproc.mesh.pod.section import FileSource, SourceKind
 from extproc.mesh.section import Jwt, Mesh
 from extproc.names import ATTEMPT_LOG, DECISION_HEADER, JWT_NAMESPACE, JWT_PAYLOAD, REQUEST_LOG, ROUTE_HEADER
 

@@ -15,7 +15,8 @@ from extproc.core.tables import Region
 from extproc.mesh.envoy import fields_of, render_bootstrap
 from extproc.mesh.gateway_api.patches import LARGEST_POLICY
 from extproc.mesh.gateway_api.render import render_gateway_api
-from extproc.mesh.gateway_api.section import FileSource, NameScheme, ProxyPod, ServiceType, SourceKind
+from extproc.mesh.gateway_api.section import NameScheme, ProxyPod, ServiceType
+from extproc.mesh.pod.section import FileSource, SourceKind
 from extproc.mesh.section import Endpoints, ListenerTls, Mesh, PeerTls, TcpAddress, UnixSocket
 
 TLS = ListenerTls(certificate="/c.pem", key="/c.key", clients="/ca.pem", required=True)
@@ -136,7 +137,7 @@ def test_files_come_from_secrets_config_maps_and_claims() -> None:
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     assert volumes["envoy-0"] == {"name": "envoy-0", "configMap": {"name": "situs-jwks"}}
     assert volumes["envoy-1"] == {"name": "envoy-1", "secret": {"secretName": "keys", "defaultMode": 0o440}}
-    assert volumes["situs-3"]["persistentVolumeClaim"] == {"claimName": "situs-geo", "readOnly": True}
+    assert volumes["situs-files-3"]["persistentVolumeClaim"] == {"claimName": "situs-geo", "readOnly": True}
 
 
 def test_a_log_that_is_shipped_may_lie_in_the_pod() -> None:

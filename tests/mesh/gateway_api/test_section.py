@@ -3,15 +3,13 @@
 import pytest
 
 from extproc.mesh.gateway_api.section import (
-    FileSource,
     GatewayApiMesh,
     NameScheme,
     ProxyPod,
     ServiceType,
-    SidecarPod,
-    SourceKind,
     read_gateway_api,
 )
+from extproc.mesh.pod.section import FileSource, SidecarPod, SourceKind
 from extproc.strict_yaml import DocumentError, read_text, table_of
 
 SIDECAR = "sidecar: {image: situs:1, arguments: [--policy, /p/policy.yaml], log_claim: log}\n"
@@ -81,7 +79,7 @@ def test_a_log_has_a_place_that_outlives_the_pod() -> None:
         image="situs:1", arguments=("--policy", "/p/policy.yaml"), log_claim="log"
     )
     problem = refused("sidecar: {image: situs:1, arguments: [--policy, /p/policy.yaml]}")
-    assert "the decision log would be lost with its pod" in problem
+    assert "the decision log would go with its pod" in problem
 
 
 @pytest.mark.parametrize(
@@ -93,7 +91,7 @@ def test_a_log_has_a_place_that_outlives_the_pod() -> None:
         ("replicas: 0", "0"),
         ("listener_names: both", "both"),
         ("unheard_of: 1", "unheard_of"),
-        ("proxy: {image: 'Two Words'}", "no image"),
+        ("proxy: {image: 'Two Words'}", "no image that stays the same"),
         ("proxy: {files: {etc/keys: {secret: keys}}}", "is not absolute"),
         ("proxy: {files: {/: {secret: keys}}}", "no folder that can be mounted"),
         ("proxy: {files: {/etc/: {secret: keys}}}", "no folder that can be mounted"),

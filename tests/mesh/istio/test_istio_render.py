@@ -15,8 +15,8 @@ from extproc.core.reading import Reading, TenantBindings
 from extproc.core.tables import PolicyTables
 from extproc.mesh.istio.render import render_istio, render_tables
 from extproc.mesh.istio.section import CellPods, GatewayAttachment, IstioMesh, OutboundAttachment, PeerProof, Tokens
-from extproc.mesh.istio.sidecar_section import FileSource, SidecarPod, SourceKind
 from extproc.mesh.parse import load_mesh
+from extproc.mesh.pod.section import FileSource, SidecarPod, SourceKind
 from extproc.mesh.section import Endpoints, Jwt, ListenerTls, Mesh, PeerTls, TcpAddress, UnixSocket
 from extproc.policy.load import load_policy
 
@@ -28,9 +28,9 @@ SIDECAR = SidecarPod(
     image="images.example/situs:1",
     arguments=("--policy=/etc/situs/policy.yaml",),
     files={"/etc/situs": FileSource(kind=SourceKind.CONFIG_MAP, name="situs")},
-    proxy_files={"/etc/keys": FileSource(kind=SourceKind.SECRET, name="keys")},
     log_claim="log",
 )
+KEYS = {"/etc/keys": FileSource(kind=SourceKind.SECRET, name="keys")}
 
 
 def mesh_with(istio: IstioMesh | None, **changes: object) -> Mesh:
@@ -258,7 +258,9 @@ def test_applications_have_no_way_past_the_decision() -> None:
 
 
 def test_the_sidecar_is_put_beside_the_proxy() -> None:
-    mesh = mesh_with(replace(GATEWAY, sidecar=SIDECAR), sidecar=UnixSocket(unix="/run/situs/situs.sock"))
+    mesh = mesh_with(
+        replace(GATEWAY, sidecar=SIDECAR, proxy_files=KEYS), sidecar=UnixSocket(unix="/run/situs/situs.sock")
+    )
     found = rendered(mesh, replace(CLAIMS, trusted_hops=2))
     pod = found["deployment-patch.yaml"][0]["spec"]["template"]
     (template,) = documents(found["injection.yaml"][0]["sidecarInjectorWebhook"]["templates"]["situs"])

@@ -12,7 +12,7 @@ from extproc.mesh.istio.section import (
     Tokens,
     read_istio,
 )
-from extproc.mesh.istio.sidecar_section import FileSource, SidecarPod, SourceKind
+from extproc.mesh.pod.section import FileSource, SidecarPod, SourceKind
 from extproc.strict_yaml import DocumentError, read_text, table_of
 
 SIDECAR = "image: images.example:5000/situs:1.2, arguments: [--policy=/p.yaml], log_claim: log"
@@ -44,7 +44,8 @@ trust_domain: acme.example
 prove: files
 tokens: {jwks_uri: "https://id.example/keys"}
 sidecar: {image: images.example/situs:1.2, arguments: [--policy, /p.yaml, --ship=/s.yaml],
-          files: {/etc/situs: {config_map: situs}, /geo: {claim: geo}}, proxy_files: {/etc/jwks: {secret: jwks}}}
+          files: {/etc/situs: {config_map: situs}, /geo: {claim: geo}}}
+proxy_files: {/etc/jwks: {secret: jwks}}
 """
     )
     assert istio == IstioMesh(
@@ -74,8 +75,8 @@ sidecar: {image: images.example/situs:1.2, arguments: [--policy, /p.yaml, --ship
                 "/etc/situs": FileSource(kind=SourceKind.CONFIG_MAP, name="situs"),
                 "/geo": FileSource(kind=SourceKind.CLAIM, name="geo"),
             },
-            proxy_files={"/etc/jwks": FileSource(kind=SourceKind.SECRET, name="jwks")},
         ),
+        proxy_files={"/etc/jwks": FileSource(kind=SourceKind.SECRET, name="jwks")},
     )
     assert istio.namespaces() == ("edge", "shop", "till")
 
@@ -126,8 +127,8 @@ def test_a_digest_is_an_image_too() -> None:
         ("sidecar: {image: 'situs:1', arguments: [--policy=/p]}", "would go with its pod"),
         ("sidecar: {image: 'situs:1', arguments: [--policy=/p, --key=/k], log_claim: log}", "gives --key itself"),
         (f"sidecar: {{{SIDECAR}, files: {{etc: {{secret: a}}}}}}", "not absolute"),
-        (f"sidecar: {{{SIDECAR}, files: {{/etc: {{}}}}}}", "from one thing"),
-        (f"sidecar: {{{SIDECAR}, files: {{/etc: {{secret: a, claim: b}}}}}}", "from one thing"),
+        (f"sidecar: {{{SIDECAR}, files: {{/etc: {{}}}}}}", "from one place"),
+        (f"sidecar: {{{SIDECAR}, files: {{/etc: {{secret: a, claim: b}}}}}}", "from one place"),
         ("gatway: {}", "gateway"),
     ],
 )

@@ -1,6 +1,6 @@
-"""The part `sidecar` of the section `istio`: the container that is put beside a proxy.
+"""What is put into a proxy's pod, as it is written in the mesh file.
 
-This module is the manual of that part.
+This module is the manual of the parts `istio.sidecar`, `gateway_api.sidecar` and of the files of either's proxy.
 """
 
 import re
@@ -14,6 +14,7 @@ from extproc.strict_yaml import Table, UnfitError, Value, entries_of, list_of, p
 
 _IMAGE: Final = re.compile(r"[a-z0-9][A-Za-z0-9._/-]*(?::[0-9]+/[A-Za-z0-9._/-]+)?(?::(?!latest\Z)[A-Za-z0-9._-]+)?")
 _DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}")
+NO_FILES: Final[Mapping[str, "FileSource"]] = {}
 GIVEN_ARGUMENTS: Final = ("--listen", "--workers", "--log", "--key", "--admin", "--node")
 """Options of `situs serve` that the rendering gives itself."""
 
@@ -36,11 +37,11 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarPod:
-    """What is put into a proxy's pod: the sidecar, and the files that the proxy itself reads.
+    """The sidecar's container, in the proxy's pod.
 
     `image`: of Situs, with a digest, or at least a tag other than latest. `arguments`: of `situs serve`, `--policy` and
     `--geo-db` among them; the rendering adds where it listens, logs and is asked how it is. `files`: folders that the
-    sidecar sees, by path. `proxy_files`: folders that the proxy sees, such as the one of `jwt.jwks_file`.
+    sidecar sees, by path.
 
     `log_claim`: a PersistentVolumeClaim that all pods can write to (ReadWriteMany), in which each has a folder of its
     own. Left out, the log lies in the pod and goes with it, and then `--ship` must be among the arguments.
@@ -49,27 +50,37 @@ class SidecarPod:
     image: str
     arguments: tuple[str, ...]
     files: Mapping[str, FileSource] = field(default_factory=dict)
-    proxy_files: Mapping[str, FileSource] = field(default_factory=dict)
     log_claim: str | None = None
 
 
 def read_sidecar(table: Table) -> SidecarPod:
     """Read the part."""
-    nothing: dict[str, FileSource] = {}
-    image = table.required("image", parsed(_parse_image))
+    image = table.required("image", parsed(parse_image))
     arguments = table.required("arguments", list_of(text, minimum=1))
-    files = table.optional("files", entries_of(parse_absolute, _source), default=nothing)
-    proxy_files = table.optional("proxy_files", entries_of(parse_absolute, _source), default=nothing)
+    files = table.optional("files", read_files, default=NO_FILES)
     claim = table.optional("log_claim", parsed(parse_name), default=None)
-    if arguments.is_sound:
+    if arguments.is_sound and claim.is_sound:
         _check_arguments(table.value, arguments.value, claim.value)
-    return SidecarPod(
-        image=image.value,
-        arguments=arguments.value,
-        files=files.value,
-        proxy_files=proxy_files.value,
-        log_claim=claim.value,
-    )
+    return SidecarPod(image=image.value, arguments=arguments.value, files=files.value, log_claim=claim.value)
+
+
+def read_files(value: Value) -> Mapping[str, FileSource]:
+    """Read folders and where their content comes from."""
+    return entries_of(_parse_folder, lambda _path, each: table_of(_file_source)(each))(value)
+
+
+def parse_image(written: str) -> str:
+    """Parse the name of an image that stays the same. Raises UnfitError."""
+    name, digest = written, ""
+    if "@" in written:
+        name, digest = written[: written.index("@")], written[written.index("@") :]
+    is_pinned = bool(_DIGEST.fullmatch(digest)) if digest else ":" in name.rpartition("/")[2]
+    if not _IMAGE.fullmatch(name) or not is_pinned:
+        raise UnfitError(
+            f"'{written}' is no image that stays the same",
+            "write it with a digest (images.example/situs@sha256:…), or at least a tag other than latest",
+        )
+    return written
 
 
 def _check_arguments(value: Value, arguments: tuple[str, ...], claim: str | None) -> None:
@@ -85,27 +96,17 @@ def _check_arguments(value: Value, arguments: tuple[str, ...], claim: str | None
         )
 
 
-def _source(_path: str, value: Value) -> FileSource:
-    return table_of(_file_source)(value)
+def _parse_folder(written: str) -> str:
+    path = parse_absolute(written)
+    if len(path) < 2 or path.endswith("/") or ":" in path or {".", "..", ""} & set(path[1:].split("/")):  # noqa: PLR2004 - more than "/"
+        raise UnfitError(f"'{written}' is no folder that can be mounted", "write it like /etc/situs/policy")
+    return path
 
 
 def _file_source(table: Table) -> FileSource:
     named = {kind: table.optional(kind.value, parsed(parse_name), default=None) for kind in SourceKind}
     given = {kind: found.value for kind, found in named.items() if found.value is not None}
     if len(given) != 1:
-        table.value.refuse("the files come from one thing", "write one of secret, config_map and claim")
+        table.value.refuse("files come from one place", "write one of secret, config_map and claim")
     kind, name = next(iter(given.items()))
     return FileSource(kind=kind, name=name)
-
-
-def _parse_image(written: str) -> str:
-    name, digest = written, ""
-    if "@" in written:
-        name, digest = written[: written.index("@")], written[written.index("@") :]
-    is_pinned = bool(_DIGEST.fullmatch(digest)) if digest else ":" in name.rpartition("/")[2]
-    if not _IMAGE.fullmatch(name) or not is_pinned:
-        raise UnfitError(
-            f"'{written}' is no image that stays the same",
-            "write it with a digest (images.example/situs@sha256:…), or at least a tag other than latest",
-        )
-    return written
