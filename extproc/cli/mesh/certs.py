@@ -29,8 +29,8 @@ _EPILOG = dedent(
     With --region: listener, envoy, sidecar, cell-REGION and client, each .pem and .key, and authorities.pem, with ids
     like spiffe://demo.situs/envoy and spiffe://demo.situs/cells/eu-fra. With --policy and --mesh: what the mesh file
     names, at the paths that it names, and in DIR what it has no path for: the sidecar's and the cells' own, and a
-    client for each SPIFFE id that the policy matches. Nothing is written over: to try a rotation, make others in another
-    DIR and rename them over these.
+    client for each SPIFFE id that the policy matches. Nothing is written over: to try a rotation, make others in
+    another DIR and rename them over these.
 
     examples:
       situs mesh certs --directory certs --region eu-fra --region us-iad
