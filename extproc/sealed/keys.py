@@ -121,8 +121,16 @@ class Keys:
         try:
             return store()
         except KeyStoreError as error:
-            self._unwritten = str(error)
-            raise
+            self._unwritten = self._reason(error)
+            raise KeyStoreError(self._unwritten) from error
+
+    def _reason(self, error: KeyStoreError) -> str:
+        """Say why: a file that is not there any more explains whatever SQLite said of it."""
+        try:
+            self._store.check_in_place()
+        except KeyStoreError as gone:
+            return str(gone)
+        return str(error)
 
     def _watch(self, generation: int) -> None:
         """Be the thread. What goes wrong is told to whoever asks for a key, and tried again at the next look."""
@@ -146,7 +154,7 @@ class Keys:
                     version = found
                 self._unwatched = None
             except KeyStoreError as error:
-                self._unwatched, self._days = str(error), {}
+                self._unwatched, self._days = self._reason(error), {}
         if store is not None:
             store.close()
 

@@ -202,7 +202,7 @@ class Bucket:
         return found
 
     def read(self, name: str) -> bytes | None:
-        while True:
+        for _ in range(200):
             try:
                 data: bytes = self.client.get_object(Bucket=self.name, Key=f"situs/{name}")["Body"].read()
             except self.client.exceptions.NoSuchKey:
@@ -212,6 +212,7 @@ class Bucket:
                 time.sleep(0.05)
             else:
                 return data
+        raise AssertionError(f"{name} is not what its checksum says, and stays so")
 
 
 def make_bucket(endpoint: str, name: str, *, location: str = LOCATION, lock: bool = True) -> Bucket:
