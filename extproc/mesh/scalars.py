@@ -5,13 +5,12 @@ from ipaddress import ip_address
 from typing import Final
 
 from extproc.strict_yaml import UnfitError, integer, number
+from extproc.tls import identity
 
 _LONGEST_S: Final = 86_400.0
 _HOST: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?")
 _NAME: Final = re.compile(r"(?=.{1,63}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _DOMAIN: Final = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*")
-_SPIFFE: Final = re.compile(r"spiffe://[a-z0-9._-]{1,255}(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._-]+)+")
-_LONGEST_SPIFFE: Final = 2048
 HIGHEST_PORT: Final = 65_535
 
 duration: Final = number(minimum=0.001, maximum=_LONGEST_S)
@@ -63,6 +62,8 @@ def parse_domain(written: str) -> str:
 
 def parse_spiffe(written: str) -> str:
     """Parse who a peer must prove to be. Raises UnfitError. SPEC: SPIFFE-ID section 2, with a path."""
-    if len(written) > _LONGEST_SPIFFE or not _SPIFFE.fullmatch(written):
-        raise UnfitError(f"'{written[:80]}' is no SPIFFE id", 'write it like "spiffe://acme.example/cells/eu-fra"')
-    return written
+    try:
+        return identity.parse_spiffe(written)
+    except ValueError as error:
+        problem = f"'{written[:80]}' is no SPIFFE id"
+        raise UnfitError(problem, 'write it like "spiffe://acme.example/cells/eu-fra"') from error

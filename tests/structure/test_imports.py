@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "extproc.notes",
         "extproc.parquet",
     },
-    "extproc.mesh": {"extproc.core", "extproc.names", "extproc.strict_yaml", "extproc.policy"},
+    "extproc.mesh": {"extproc.core", "extproc.names", "extproc.strict_yaml", "extproc.policy", "extproc.tls"},
     "extproc.sidecar": {
         "extproc.core",
         "extproc.names",

@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from extproc.mesh.spelling import snake_case
+
 Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
 
 _TYPED_STRUCTS: Final = ("xds.type.v3.TypedStruct", "udpa.type.v1.TypedStruct")
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _DURATION: Final = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)s")
 
 
@@ -47,7 +48,7 @@ class Node:
         if not isinstance(self.value, Mapping):
             return Node(None, path)
         for written, value in self.value.items():
-            if written == name or _snake(written) == name:
+            if written == name or snake_case(written) == name:
                 return Node(value, path)
         return Node(None, path)
 
@@ -110,7 +111,3 @@ class Node:
         if name in _TYPED_STRUCTS:
             return self.at("type_url").text.rpartition("/")[2], self.at("value")
         return name, self
-
-
-def _snake(name: str) -> str:
-    return _HUMP.sub(lambda hump: f"_{hump[1].lower()}", name)

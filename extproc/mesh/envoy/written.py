@@ -1,10 +1,9 @@
 """How somebody else's configuration is written: what of that would change the meaning of what is put into it."""
 
-import re
 from collections.abc import Container, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
+from extproc.mesh.spelling import snake_case
 
 
 def camel_cased(value: object, names: Container[str], path: str) -> Iterator[tuple[str, str]]:
@@ -14,7 +13,7 @@ def camel_cased(value: object, names: Container[str], path: str) -> Iterator[tup
     """
     if isinstance(value, Mapping):
         for written, each in value.items():
-            name = _HUMP.sub(lambda hump: f"_{hump[1].lower()}", str(written))
+            name = snake_case(str(written))
             if name != written and name in names:
                 yield f"{path}.{written}", name
             yield from camel_cased(each, names, f"{path}.{written}")

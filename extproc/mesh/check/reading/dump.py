@@ -9,10 +9,10 @@ from typing import Final
 
 from extproc.mesh.check.node import Json, Node
 from extproc.mesh.check.reading.parts import Parts
+from extproc.mesh.check.view import MANAGER
 from extproc.strict_yaml import UnfitError
 
 _ADMIN: Final = "envoy.admin.v3."
-_MANAGER: Final = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _AGAIN: Final = "check again when it is settled"
 
 
@@ -83,7 +83,7 @@ def _routes(section: Node, parts: Parts) -> None:
         manager.at("route_config").value
         for listener in parts.listeners
         for kind, manager in (node.typed() for node in listener.descendants())
-        if kind == _MANAGER
+        if kind == MANAGER
     ]
     for routes in _present(section.at("static_route_configs"), "route_config"):
         if not any(_same(routes.value, each) for each in inline):

@@ -3,18 +3,16 @@
 What belongs to a connection manager is looked for where managers are judged (:mod:`extproc.mesh.check.view`).
 """
 
-import re
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Final
 
 from extproc.mesh.check.config import EnvoyConfig
 from extproc.mesh.check.node import Json, Node
+from extproc.mesh.spelling import snake_case
 
 _SHOWN: Final = 3
 _EDS: Final = 3
 """SPEC: the number of that type."""
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 ASK: Final = "comes from a control plane and was not given"
 
 
@@ -48,7 +46,7 @@ def _has_twice(root: Json) -> bool:
     while level:
         value = level.pop()
         if isinstance(value, dict):
-            if len({_snake(name) for name in value}) < len(value):
+            if len({snake_case(name) for name in value}) < len(value):
                 return True
             level.extend(value.values())
         elif isinstance(value, list):
@@ -64,10 +62,10 @@ def _spelled_twice(node: Node) -> Iterator[tuple[Node, str]]:
         if isinstance(each.value, dict):
             names: dict[str, str] = {}
             for name in each.value:
-                first = names.setdefault(_snake(name), name)
+                first = names.setdefault(snake_case(name), name)
                 if first != name and each.value[first] != each.value[name]:
                     told = f"stands twice, as '{first}' and as '{name}', and Envoy takes one of them; keep one"
-                    yield each.at(_snake(name)), told
+                    yield each.at(snake_case(name)), told
         if isinstance(each.value, dict | list):
             level.extend(below for below in _below(each) if isinstance(below.value, dict | list))
 
@@ -76,8 +74,3 @@ def _below(node: Node) -> Iterator[Node]:
     yield from node.items()
     for _, field in node.fields():
         yield field
-
-
-@lru_cache(maxsize=4096)
-def _snake(name: str) -> str:
-    return _HUMP.sub(lambda hump: f"_{hump[1].lower()}", name)

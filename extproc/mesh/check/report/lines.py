@@ -9,10 +9,10 @@ import yaml
 from yaml.error import YAMLError
 
 from extproc.mesh.check.resource import title_of
+from extproc.mesh.spelling import snake_case
 
 _MOST_BYTES: Final = 4 << 20
 """What is longer is a dump, of which nobody reads lines."""
-_HUMP: Final = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _INDEX: Final = re.compile(r"\[([0-9]+)\]")
 
 
@@ -82,7 +82,7 @@ def _deepest(node: Any, path: str) -> Any:  # noqa: ANN401 - see above
 
 
 def _spellings(name: str) -> tuple[str, ...]:
-    return name, _HUMP.sub(lambda hump: f"_{hump[1].lower()}", name), re.sub("_([a-z])", lambda s: s[1].upper(), name)
+    return name, snake_case(name), re.sub("_([a-z])", lambda s: s[1].upper(), name)
 
 
 def _value(node: Any, name: str) -> Any:  # noqa: ANN401 - see above

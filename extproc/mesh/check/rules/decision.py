@@ -220,27 +220,17 @@ def _extensions(config: Node, scope: Scope) -> Iterator[Finding]:
 def _flags(config: Node, scope: Scope) -> Iterator[Finding]:
     yield from _allow(config, scope)
     yield from _extensions(config, scope)
-    if config.at("observability_mode").flag:
-        yield scope.found(
-            OBSERVABILITY_MODE,
-            config.at("observability_mode"),
-            "Envoy goes on without an answer",
-            "write `observability_mode: false`",
-        )
-    if config.at("disable_immediate_response").flag:
-        yield scope.found(
+    for rule, name, told in (
+        (OBSERVABILITY_MODE, "observability_mode", "Envoy goes on without an answer"),
+        (
             REFUSALS_DROPPED,
-            config.at("disable_immediate_response"),
+            "disable_immediate_response",
             "an answer that refuses counts as a fault of the sidecar",
-            "write `disable_immediate_response: false`",
-        )
-    if config.at("allow_mode_override").flag:
-        yield scope.found(
-            MODE_OVERRIDE,
-            config.at("allow_mode_override"),
-            "an answer may change what else is sent",
-            "write `allow_mode_override: false`",
-        )
+        ),
+        (MODE_OVERRIDE, "allow_mode_override", "an answer may change what else is sent"),
+    ):
+        if config.at(name).flag:
+            yield scope.found(rule, config.at(name), told, f"write `{name}: false`")
     code = config.at("status_on_error", "code")
     if code.text != "ServiceUnavailable" and code.number != _SERVICE_UNAVAILABLE:
         yield scope.found(
